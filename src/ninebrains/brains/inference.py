@@ -1,0 +1,120 @@
+"""The answer of one brain on one photo. The same type whether the brain ran here or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ninebrains.brains.manifest import Label
+from ninebrains.errors import BrainError
+from ninebrains.images import Contract
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One thing that a brain says about a photo.
+
+    Attributes:
+        label: the label's name, for people.
+        label_id: the label's id, which never changes.
+        index: the label's place in the network's output.
+        score: calibrated probability, 0 to 1; 1.0 for a measured value.
+        value: what a regression brain measured, in the unit it was trained on.
+    """
+
+    label: str
+    label_id: str
+    index: int
+    score: float
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a brain answers about one photo.
+
+    Attributes:
+        brain: the brain's name and version, `name@version`.
+        instances: one for each label, the surest first (in label order for regression).
+        unfamiliar: how unlike the training photos this one is; above 1.0 trust no label. None for
+            brains that do not measure it.
+        photo_size: (width, height) of the upright photo.
+        timings: milliseconds by step: `decode_ms`, `run_ms`.
+        features: the trunk's feature vector, float32[D].
+    """
+
+    brain: str
+    instances: tuple[Instance, ...]
+    unfamiliar: float | None
+    photo_size: tuple[int, int]
+    timings: Mapping[str, float]
+    contract: Contract = field(repr=False)
+    features: Floats | None = field(default=None, repr=False)
+    heatmaps: Floats | None = field(default=None, repr=False)
+    labels: Sequence[Label] = field(default=(), repr=False)
+
+    @property
+    def top(self) -> Instance:
+        """The surest instance."""
+        return self.instances[0]
+
+    @property
+    def is_familiar(self) -> bool:
+        """Whether the photo is like those the brain was trained on."""
+        return self.unfamiliar is None or self.unfamiliar <= 1.0
+
+    @property
+    def answer(self) -> str | None:
+        """The top label's name, or None for "none of these"."""
+        return self.top.label if self.is_familiar else None
+
+    def at_least(self, threshold: float) -> tuple[Instance, ...]:
+        """The instances whose score reaches `threshold`, the surest first."""
+        return tuple(instance for instance in self.instances if instance.score >= threshold)
+
+    def heatmap(self, label: str | int | None = None) -> Floats:
+        """Where in the photo the evidence for a label lies: the class activation map (Zhou et al. 2016).
+
+        Args:
+            label: a label's name, id or index; the top one by default.
+
+        Returns:
+            float32[h, w] over the part of the photo that the network saw (`images.seen_box`). The
+            mean over all places, plus the head's bias, is the label's raw score.
+
+        Raises:
+            BrainError: the brain has no heat maps, or no such label.
+        """
+        if self.heatmaps is None:
+            raise BrainError(f"{self.brain} was asked for an answer without heat maps")
+        wanted = self.top.index if label is None else label
+        for known in self.labels:
+            if wanted in (known.name, known.id, known.index):
+                return np.asarray(self.heatmaps[known.index])
+        names = ", ".join(known.name for known in self.labels[:20])
+        raise BrainError(f"no label {label!r}; {self.brain} knows {names}")
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """Plain values for JSON: everything but features and heat maps."""
+        return {
+            "brain": self.brain,
+            "answer": self.answer,
+            "unfamiliar": self.unfamiliar,
+            "instances": [
+                {
+                    "label": instance.label,
+                    "label_id": instance.label_id,
+                    "score": instance.score,
+                    **({"value": instance.value} if instance.value is not None else {}),
+                }
+                for instance in self.instances[:top]
+            ],
+            "photo_size": list(self.photo_size),
+            "timings": dict(self.timings),
+        }

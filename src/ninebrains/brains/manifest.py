@@ -1,0 +1,225 @@
+"""`brain.json`: what a brain says about itself. Plain data, checked strictly, no code.
+
+Nothing in it depends on the clock or on where files lie, so the same training gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ninebrains.images import Contract
+
+SCHEMA_VERSION = 1
+Task = Literal["classify", "multilabel", "regress"]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Part(BaseModel):
+    """A frozen piece of the manifest that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Label(Part):
+    """One thing the brain can say.
+
+    `id` never changes and is what other systems refer to; `index` is the network's output; `name` is
+    for people and may be changed at any time.
+    """
+
+    id: str = Field(min_length=1, max_length=200)
+    index: int = Field(ge=0)
+    name: str = Field(min_length=1, max_length=200)
+
+
+class Estimate(Part):
+    """A measured figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class LabelQuality(Part):
+    """How one label did on the test photos. `average_precision` is for multi-label brains."""
+
+    label_id: str
+    support: int
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    average_precision: float | None = None
+
+
+class CalibrationBin(Part):
+    """Photos whose top score lies in (low, high]: their mean score and the share that was right."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+class Calibration(Part):
+    """Whether a score of 0.8 is right 8 times in 10 (expected calibration error, Guo et al. 2017)."""
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+    bins: list[CalibrationBin] = []
+
+
+class CurvePoint(Part):
+    """Out-of-sample quality after training on `photos` photos."""
+
+    photos: int
+    value: float
+    spread: float
+
+
+class LearningCurve(Part):
+    """What more photos would bring, from fits on nested subsets of the training photos.
+
+    `measure` is `accuracy` (classify), `mean_average_precision` (multilabel) or `r2` (regress).
+    `verdict` is one sentence for people.
+    """
+
+    measure: str
+    points: list[CurvePoint] = []
+    forecast: list[CurvePoint] = []
+    verdict: str
+
+
+class Familiarity(Part):
+    """How `unfamiliar` was set: 1.0 is the threshold, above it a photo is answered "none of these".
+
+    `rejected_train` is the share of training photos above it out-of-sample, `rejected_test` the share
+    of the test photos.
+    """
+
+    rejected_train: float
+    rejected_test: float | None = None
+    num_train: int
+
+
+class Candidate(Part):
+    """One head that was tried, with its out-of-sample loss (lower is better)."""
+
+    head: Literal["ridge", "logistic"]
+    penalty: float
+    flipped: bool = False
+    loss: float
+
+
+class Metrics(Part):
+    """What was measured on photos that training never saw, unless a field says otherwise.
+
+    Classify: accuracy, balanced_accuracy, top5 (more than 5 labels), log_loss, confusion
+    [given][answered], labels, calibration. Multilabel: mean_average_precision, labels, log_loss.
+    Regress: mae, rmse, r2, residual_90 (half-width that holds 90 % of the out-of-sample errors).
+    `verdict` says in one sentence how far the figures can be trusted.
+    """
+
+    num_test: int
+    verdict: str
+    accuracy: Estimate | None = None
+    balanced_accuracy: float | None = None
+    top5: Estimate | None = None
+    log_loss: float | None = None
+    mean_average_precision: float | None = None
+    mae: Estimate | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    residual_90: float | None = None
+    labels: list[LabelQuality] = []
+    confusion: list[list[int]] | None = None
+    calibration: Calibration | None = None
+    out_of_sample_accuracy: Estimate | None = None
+    out_of_sample_loss: float | None = None
+    familiarity: Familiarity | None = None
+    learning_curve: LearningCurve | None = None
+    num_suspected_label_errors: int | None = None
+
+
+class TrunkReference(Part):
+    """The trunk that the brain stands on; `hash` is the SHA-256 of its graph, which names its weights."""
+
+    name: str
+    hash: Sha256
+    num_features: int = Field(ge=1)
+
+
+class Training(Part):
+    """Where the brain comes from."""
+
+    data_fingerprint: Sha256
+    num_train: int
+    num_test: int
+    num_skipped: int
+    num_per_label: dict[str, int] = {}
+    split: Literal["given", "random"]
+    seed: int
+    balanced: bool
+    head: Candidate
+    candidates: list[Candidate] = []
+    packages: dict[str, str] = {}
+
+
+class Manifest(Part):
+    """The whole of `brain.json`.
+
+    `files` holds the SHA-256 of graph.onnx and card.md; the graph names every weight by its own hash,
+    so the manifest's hash stands for the whole brain.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(pattern=NAME_PATTERN)
+    version: str = Field(default="1", pattern=NAME_PATTERN)
+    task: Task
+    contract: Contract
+    trunk: TrunkReference
+    labels: list[Label] = Field(min_length=1, max_length=100_000)
+    metrics: Metrics | None = None
+    training: Training | None = None
+    receipts: list[dict[str, str]] = []
+    files: dict[Literal["graph.onnx", "card.md"], Sha256] = {}
+
+    @model_validator(mode="after")
+    def _labels_are_consistent(self) -> Self:
+        if [label.index for label in self.labels] != list(range(len(self.labels))):
+            raise ValueError("label indices must run 0, 1, 2, … in order")
+        for kind, values in (
+            ("id", [label.id for label in self.labels]),
+            ("name", [label.name for label in self.labels]),
+        ):
+            repeated = (
+                sorted({value for value in values if values.count(value) > 1})
+                if len(set(values)) < len(values)
+                else []
+            )
+            if repeated:
+                raise ValueError(f"label {kind} {repeated[0]!r} is used twice")
+        return self
+
+    def label(self, wanted: str | int) -> Label:
+        """The label with this id, name or index.
+
+        Raises:
+            KeyError: there is none; the message lists the names.
+        """
+        for label in self.labels:
+            if wanted in (label.id, label.name) or (wanted == label.index and wanted is not True):
+                return label
+        names = ", ".join(label.name for label in self.labels[:20])
+        raise KeyError(f"no label {wanted!r}; this brain knows {names}")
+
+
+def name_from(text: str) -> str:
+    """A valid brain name from any text, such as a file's stem."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100]
+    return cleaned or "brain"
