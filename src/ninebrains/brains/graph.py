@@ -94,7 +94,7 @@ class Graph:
             return onnxruntime.InferenceSession(
                 self.data, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises many types of its own
+        except Exception as error:
             raise BrainError(f"ONNX Runtime refuses the graph: {error}") from error
 
 
@@ -194,7 +194,7 @@ def check(data: bytes, weight_bytes: Mapping[str, int]) -> onnx.ModelProto:
         )
     try:
         model = onnx.load_model_from_string(data)
-    except Exception as error:  # noqa: BLE001 - protobuf's error type depends on its backend
+    except Exception as error:
         raise BrainError(f"graph.onnx is not an ONNX model: {error}") from error
     check_operators(model)
     for tensor in model.graph.initializer:
@@ -275,7 +275,7 @@ def _check_sizes(model: onnx.ModelProto) -> None:
 
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except Exception as error:  # noqa: BLE001 - onnx raises InferenceError, ValueError and others
+    except Exception as error:
         raise BrainError(f"the graph's shapes do not fit together: {error}") from error
     known = dict(_element_counts(inferred))
     for name, elements in known.items():

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ninebrains.images import Contract
 
-SCHEMA_VERSION = 1
 Task = Literal["classify", "multilabel", "regress"]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -177,7 +176,7 @@ class Manifest(Part):
     so the manifest's hash stands for the whole brain.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str = Field(pattern=NAME_PATTERN)
     version: str = Field(default="1", pattern=NAME_PATTERN)
     task: Task

@@ -1,0 +1,1 @@
+"""From a data set and a trunk to a brain with honest numbers."""

@@ -1,0 +1,1 @@
+"""Backbones: importing them, keeping them, finding them by name."""
