@@ -1,1 +1,36 @@
-"""Folders and tables of photos to a data set; its splits and its audit."""
+"""Folders and tables of photos to a data set; looking at each photo; splits; the audit."""
+
+from ninebrains.photos.dataset import (
+    Dataset,
+    Photo,
+    Problem,
+    Task,
+    data_fingerprint,
+    printable,
+    require_distinct,
+    require_trainable,
+)
+from ninebrains.photos.duplicates import Duplicates, duplicate_groups
+from ninebrains.photos.facts import PhotoFacts, examine, examine_all
+from ninebrains.photos.reading import find_photos, read_dataset
+from ninebrains.photos.splitting import Split, split_photos
+
+__all__ = [
+    "Dataset",
+    "Duplicates",
+    "Photo",
+    "PhotoFacts",
+    "Problem",
+    "Split",
+    "Task",
+    "data_fingerprint",
+    "duplicate_groups",
+    "examine",
+    "examine_all",
+    "find_photos",
+    "printable",
+    "read_dataset",
+    "require_distinct",
+    "require_trainable",
+    "split_photos",
+]
