@@ -56,13 +56,13 @@ class Record:
     """Everything that one training run, or one evaluation, saw.
 
     Attributes:
-        brain_hash: `Brain.hash` of the brain it belongs to.
+        graph_hash: SHA-256 of the graph of the brain it belongs to.
         root: absolute path of the photos' folder.
         outcomes: one for each photo that could be read.
         audit: `photos.Audit.to_dict()` of the data set, or empty.
     """
 
-    brain_hash: str
+    graph_hash: str
     root: str
     outcomes: tuple[Outcome, ...]
     audit: dict[str, Any] = field(default_factory=dict)
@@ -76,26 +76,26 @@ class Record:
 
 def save_record(record: Record) -> Path:
     """Keep a record where `load_record` finds it; return the file."""
-    path = _record_path(record.brain_hash)
+    path = _record_path(record.graph_hash)
     # ASCII with escapes: file names that are not UTF-8 come through unharmed.
     write_bytes(path, json.dumps(asdict(record), ensure_ascii=True).encode())
     return path
 
 
-def load_record(brain_hash: str) -> Record | None:
+def load_record(graph_hash: str) -> Record | None:
     """The record of a brain, or None where it was trained elsewhere.
 
     Raises:
         BrainError: there is one and it is damaged.
     """
-    path = _record_path(brain_hash)
+    path = _record_path(graph_hash)
     try:
         plain = json.loads(path.read_bytes())
         outcomes = tuple(
             Outcome(**{**outcome, "given": tuple(outcome["given"])})
             for outcome in plain["outcomes"]
         )
-        return Record(plain["brain_hash"], plain["root"], outcomes, plain["audit"])
+        return Record(plain["graph_hash"], plain["root"], outcomes, plain["audit"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -104,5 +104,5 @@ def load_record(brain_hash: str) -> Record | None:
         ) from error
 
 
-def _record_path(brain_hash: str) -> Path:
-    return data_folder() / "records" / f"{brain_hash}.json"
+def _record_path(graph_hash: str) -> Path:
+    return data_folder() / "records" / f"{graph_hash}.json"

@@ -1,0 +1,189 @@
+"""Which head? Each candidate is judged by its loss on photos that it had not seen; the best one wins.
+
+Ridge regression gets exact leave-one-out scores for every penalty. Logistic regression walks its
+penalties on one fold and is then cross-validated at the best of them. The test split takes no part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ninebrains.brains.manifest import Candidate
+from ninebrains.training import logistic, ridge
+from ninebrains.training.basis import Basis, Floats, make_basis
+from ninebrains.training.calibrating import fit_sharpness
+from ninebrains.training.links import Identity, Link
+from ninebrains.training.logistic import Logistic, fit_logistic
+from ninebrains.training.ridge import make_ridge
+
+Indices = npt.NDArray[np.int64]
+
+NUM_FOLDS = 5
+_LARGE = 20_000  # photos; above it choices are made on this many and cross-validation has two folds
+_REFERENCE_LOGISTIC = 200_000_000_000  # n * r * K of one step; beyond it ridge alone is tried
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear head on raw features, and what it said about photos it had not seen.
+
+    Attributes:
+        weights: W[K, D]; raw scores are `features @ W.T + bias`, already divided by the temperature.
+        bias: b[K].
+        out_of_sample: raw scores [n, K] of the training photos from fits without them, also divided
+            by the temperature.
+        temperature: what the scores were divided by.
+        chosen: which candidate this is.
+        candidates: everything that was tried.
+    """
+
+    weights: Floats
+    bias: Floats
+    out_of_sample: Floats
+    temperature: float
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What heads learn from.
+
+    Attributes:
+        features: X[n, D], from `trunks.Trunk.run`.
+        targets: Y[n, K]: one-hot, multi-hot, or standardised numbers.
+        weights: w[n] of the photos.
+        mirrored: features of the mirrored photos [n, D], or None.
+    """
+
+    features: npt.NDArray[np.float32]
+    targets: Floats
+    weights: Floats
+    mirrored: npt.NDArray[np.float32] | None = None
+
+
+def choose_head(examples: Examples, link: Link, seed: int) -> Head:
+    """Try every candidate and return the one with the lowest weighted out-of-sample loss."""
+    plain = _Contest(
+        make_basis(examples.features, examples.weights), examples.targets, link, seed, mirrored=False
+    )
+    contests = [plain]
+    if examples.mirrored is not None:
+        both = np.concatenate([examples.features, examples.mirrored])
+        basis = make_basis(both, np.tile(examples.weights, 2))
+        targets = np.tile(examples.targets, (2, 1))
+        contests.append(_Contest(basis, targets, link, seed, mirrored=True))
+    entries = [entry for contest in contests for entry in contest.run()]
+    best = min(entries, key=lambda entry: entry.candidate.loss)
+    coefficients, intercept = best.contest.solve(best)
+    weights, bias = best.contest.basis.unrotate(coefficients, intercept)
+    return Head(
+        weights=weights * best.sharpness,
+        bias=bias * best.sharpness,
+        out_of_sample=best.contest.scores(best) * best.sharpness,
+        temperature=1.0 / best.sharpness,
+        chosen=best.candidate,
+        candidates=tuple(entry.candidate for entry in entries),
+    )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    contest: _Contest
+    candidate: Candidate
+    sharpness: float
+
+
+class _Contest:
+    """The candidates on one basis. With mirrored photos the second half of the rows are the mirrors."""
+
+    def __init__(
+        self, basis: Basis, targets: Floats, link: Link, seed: int, *, mirrored: bool
+    ) -> None:
+        self.basis, self.targets, self.link, self.mirrored = basis, targets, link, mirrored
+        self.num_photos = len(targets) // (2 if mirrored else 1)
+        self.ridge = make_ridge(basis, targets)
+        order = np.random.default_rng(seed).permutation(self.num_photos)
+        self.order = order.astype(np.int64)
+        num_folds = min(NUM_FOLDS if self.num_photos <= _LARGE else 2, self.num_photos)
+        self.folds = [np.sort(self.order[start::num_folds]) for start in range(num_folds)]
+        self.last: Logistic | None = None
+        self._logistic_scores: Floats = np.empty((0, targets.shape[1]))
+
+    def run(self) -> list[_Entry]:
+        sample = np.sort(self.order[:_LARGE])
+        entries = [
+            self._entry("ridge", penalty, self._ridge_scores(penalty, sample), sample)
+            for penalty in ridge.PENALTIES
+        ]
+        size = self.basis.rows.size * self.targets.shape[1]
+        if not isinstance(self.link, Identity) and size <= _REFERENCE_LOGISTIC:
+            penalty = self._best_logistic_penalty()
+            everyone = np.arange(self.num_photos)
+            self._logistic_scores = self._cross_validate(penalty)
+            entries.append(self._entry("logistic", penalty, self._logistic_scores, everyone))
+        return entries
+
+    def _entry(
+        self, head: str, penalty: float, scores: Floats, photos: Indices
+    ) -> _Entry:
+        targets, weights = self.targets[photos], self.basis.weights[photos]
+        regress = isinstance(self.link, Identity)
+        sharpness = 1.0 if regress else fit_sharpness(self.link, scores, targets, weights)
+        loss = float((weights / weights.sum()) @ self.link.losses(scores * sharpness, targets))
+        candidate = Candidate(
+            head="ridge" if head == "ridge" else "logistic",
+            penalty=penalty, flipped=self.mirrored, loss=loss,
+        )
+        return _Entry(self, candidate, sharpness)
+
+    def scores(self, entry: _Entry) -> Floats:
+        """Raw out-of-sample scores of every training photo, [n, K]."""
+        if entry.candidate.head == "logistic":
+            return self._logistic_scores
+        return self._ridge_scores(entry.candidate.penalty, np.arange(self.num_photos))
+
+    def solve(self, entry: _Entry) -> tuple[Floats, Floats]:
+        """Coefficients [r, K] and intercept [K] from all training photos."""
+        if entry.candidate.head == "ridge":
+            return self.ridge.coefficients(entry.candidate.penalty), self.ridge.target_mean
+        fit = self._fit(entry.candidate.penalty, np.arange(self.num_photos), self.last)
+        return fit.coefficients, fit.intercept
+
+    def _ridge_scores(self, penalty: float, photos: Indices) -> Floats:
+        if self.mirrored:
+            return self.ridge.leave_pair_out(penalty, photos, photos + self.num_photos)
+        return self.ridge.leave_one_out(penalty, photos)
+
+    def _fit(self, penalty: float, photos: Indices, start: Logistic | None) -> Logistic:
+        rows = np.concatenate([photos, photos + self.num_photos]) if self.mirrored else photos
+        chosen = None if len(rows) == len(self.targets) else rows
+        return fit_logistic(self.basis, self.targets, self.link, penalty, chosen, start)
+
+    def _best_logistic_penalty(self) -> float:
+        """Walk from strong to weak penalties on one fold, each fit starting from the last."""
+        held_out = self.folds[0][: _LARGE // 4]
+        learnt = np.sort(np.setdiff1d(self.order, self.folds[0])[:_LARGE])
+        fit: Logistic | None = None
+        best, best_loss = logistic.PENALTIES[0], np.inf
+        for penalty in logistic.PENALTIES:
+            fit = self._fit(penalty, learnt, fit)
+            loss = self._entry(
+                "logistic", penalty, fit.scores(self.basis.rows[held_out]), held_out
+            ).candidate.loss
+            if loss >= best_loss:
+                break
+            best, best_loss, self.last = penalty, loss, fit
+        return best
+
+    def _cross_validate(self, penalty: float) -> Floats:
+        scores = np.empty((self.num_photos, self.targets.shape[1]))
+        fit = self.last
+        for fold in self.folds:
+            learnt = np.setdiff1d(np.arange(self.num_photos), fold)
+            fit = self._fit(penalty, learnt, fit)
+            scores[fold] = fit.scores(self.basis.rows[fold])
+        return scores

@@ -1,0 +1,160 @@
+"""How good is a brain on other photos? The same numbers as after training, from the brain itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ninebrains.brains import Brain
+from ninebrains.brains.manifest import Familiarity, Label, Metrics
+from ninebrains.errors import DataError, PhotoError
+from ninebrains.images import Limits
+from ninebrains.photos import Dataset, Photo, PhotoFacts, Problem, audit
+from ninebrains.training.calibrating import calibration
+from ninebrains.training.extracting import Progress, read_pixels
+from ninebrains.training.measuring import measure_labels, measure_multilabel, measure_values
+from ninebrains.training.outcomes import make_outcomes
+from ninebrains.training.record import Record
+from ninebrains.training.targets import make_targets
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a brain does on a labelled data set.
+
+    Attributes:
+        metrics: as after training, on these photos.
+        record: photo by photo; not kept.
+        problems: photos that could not be used, and why.
+    """
+
+    metrics: Metrics
+    record: Record
+    problems: tuple[Problem, ...]
+
+
+def evaluate(
+    brain: Brain,
+    dataset: Dataset,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Run a brain over labelled photos and measure it.
+
+    Labels are matched by name or id. Photos with a label that the brain does not know are left out and
+    reported, never counted as wrong or right.
+
+    Raises:
+        DataError: nothing is left to measure on.
+    """
+    dataset = _matched(brain, dataset)
+    rows: list[int] = []
+    facts: list[PhotoFacts] = []
+    unreadable: list[Problem] = []
+    answers: list[np.ndarray] = []
+    distances: list[np.ndarray] = []
+    answer = "values" if brain.task == "regress" else "scores"
+    wanted = [answer, *(["unfamiliar"] if "unfamiliar" in brain.outputs else [])]
+    done = 0
+    for batch in read_pixels(dataset.photos, brain.contract, limits or Limits()):
+        unreadable += batch.problems
+        done += len(batch.places) + len(batch.problems)
+        if batch.places:
+            found = brain.compute(np.stack(batch.pixels), wanted)
+            rows += batch.places
+            facts += batch.facts
+            answers.append(found[answer])
+            if "unfamiliar" in found:
+                distances.append(found["unfamiliar"])
+        if progress is not None:
+            progress(done, len(dataset.photos))
+    problems = (*dataset.problems, *unreadable)
+    if not rows:
+        raise DataError(
+            f"nothing to measure: {len(problems)} problems, the first: "
+            f"{problems[0].name}: {problems[0].reason}" if problems else "nothing to measure on"
+        )
+    photos = [dataset.photos[row] for row in rows]
+    readable = replace(dataset, photos=tuple(photos), problems=problems)
+    far = np.concatenate(distances).astype(np.float64) if distances else None
+    return _measure(brain, readable, facts, np.concatenate(answers).astype(np.float64), far)
+
+
+def _measure(
+    brain: Brain,
+    dataset: Dataset,
+    facts: Sequence[PhotoFacts],
+    answers: np.ndarray,
+    unfamiliar: np.ndarray | None,
+) -> Evaluation:
+    names = [label.name for label in brain.labels]
+    targets = make_targets(brain.task, dataset.photos, names)
+    trained = brain.manifest.training
+    num_train = trained.num_train if trained else 0
+    if brain.task == "classify":
+        metrics = measure_labels(answers, targets.matrix, brain.labels, num_train)
+    elif brain.task == "multilabel":
+        metrics = measure_multilabel(answers, targets.matrix, brain.labels, num_train)
+    else:
+        metrics = measure_values(answers[:, 0], targets.matrix[:, 0], num_train)
+    update: dict[str, object] = {}
+    if brain.task != "regress":
+        update["calibration"] = calibration(answers, answers, targets.matrix, 1.0)
+    if unfamiliar is not None:
+        update["familiarity"] = Familiarity(
+            rejected_train=_rejected_train(brain),
+            rejected_test=float((unfamiliar > 1.0).mean()),
+            num_train=num_train,
+        )
+    outcomes = make_outcomes(
+        brain.task, dataset.photos, facts, targets, answers, unfamiliar,
+        is_test=np.ones(len(dataset.photos), bool),
+    )
+    findings = audit(dataset, facts, dataset.problems).to_dict()
+    record = Record(brain.graph.hash, str(Path(dataset.root).resolve()), outcomes, findings)
+    return Evaluation(metrics.model_copy(update=update), record, dataset.problems)
+
+
+def _rejected_train(brain: Brain) -> float:
+    familiarity = brain.metrics.familiarity if brain.metrics else None
+    return familiarity.rejected_train if familiarity else 0.0
+
+
+def _matched(brain: Brain, dataset: Dataset) -> Dataset:
+    """The data set in the brain's own labels, without photos that it cannot be measured on."""
+    if dataset.task is None:
+        raise DataError(
+            f"{dataset.root} has no labels, so nothing can be measured. Expected a folder per label "
+            "or a CSV; for photos without labels use `ninebrains predict`."
+        )
+    if (brain.task == "regress") != (dataset.task == "regress"):
+        raise DataError(f"the brain's task is {brain.task}, the data's is {dataset.task}")
+    if brain.task == "regress":
+        return dataset
+    known = {label.id: label for label in brain.labels} | {
+        label.name: label for label in brain.labels
+    }
+    kept: list[Photo] = []
+    problems = list(dataset.problems)
+    for photo in dataset.photos:
+        strange = [name for name in photo.labels if name not in known]
+        if strange:
+            problems.append(Problem(photo.name, f"the brain does not know the label {strange[0]!r}"))
+        else:
+            kept.append(replace(photo, labels=tuple(known[name].name for name in photo.labels)))
+    if not kept:
+        raise DataError(_no_common_label(dataset, brain.labels))
+    return replace(dataset, photos=tuple(kept), problems=tuple(problems))
+
+
+def _no_common_label(dataset: Dataset, labels: Sequence[Label]) -> str:
+    given = ", ".join(dataset.labels[:8])
+    known = ", ".join(label.name for label in labels[:8])
+    return (
+        f"none of the photos has a label that the brain knows: the data has {given}; the brain "
+        f"knows {known}. Rename the folders or the brain's labels (`ninebrains brain labels rename`)."
+    )

@@ -1,0 +1,136 @@
+"""How unlike the training photos a photo is, so that a brain can answer "none of these".
+
+Features are scaled to length 1. The photos of a label are taken as a cloud around their mean; all
+clouds share one covariance, kept as a few axes plus the same spread in every other direction. The
+distance is that of Mahalanobis to the nearest mean (Lee et al. 2018, with the covariance of
+probabilistic principal components, Tipping and Bishop 1999). It is a product of small matrices, so it
+is part of the brain's graph and survives every export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ninebrains.training.basis import Floats
+
+NUM_AXES = 8  # more axes follow the training photos too closely: 128 rejected hardly any other photo
+REJECTED_SHARE = 0.01
+NUM_FOLDS = 5
+_MOST_PHOTOS = 20_000
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Squared distance of unit features z: |P|^2 weighted by `gains` + min_c(z @ linear.T + offset).
+
+    Attributes:
+        axes: [D, k], where P = z @ axes.
+        gains: [k].
+        linear: [M, D], one row a mean.
+        offset: [M].
+        threshold: squared distance that about 1 % of the training photos exceed out-of-sample.
+        rejected_train: the share that does.
+    """
+
+    axes: Floats
+    gains: Floats
+    linear: Floats
+    offset: Floats
+    threshold: float
+    rejected_train: float
+
+    def scores(self, features: Floats) -> Floats:
+        """`unfamiliar` [n] of raw features [n, D]: the distance over the threshold, 1.0 = rejected."""
+        return np.asarray(np.sqrt(_squared(self, features) / self.threshold))
+
+
+def fit_familiarity(
+    features: npt.NDArray[np.float32], groups: npt.NDArray[np.int64], seed: int
+) -> tuple[Familiarity, Floats]:
+    """Learn what is familiar, and set the threshold on photos that a fit had not seen.
+
+    Args:
+        features: [n, D] of the training photos.
+        groups: [n], the label of each; all zero where photos have no single label.
+        seed: of the folds.
+
+    Returns:
+        The model, and the out-of-sample `unfamiliar` score of each training photo, [n]; NaN for
+        those beyond the first 20,000 that the threshold was set on.
+    """
+    order = np.random.default_rng(seed).permutation(len(features))[:_MOST_PHOTOS]
+    unit = _unit(features[np.sort(order)])
+    groups = groups[np.sort(order)]
+    shuffled = np.random.default_rng(seed).permutation(len(unit))
+    distances = np.empty(len(unit))
+    num_folds = min(NUM_FOLDS, len(unit))
+    for start in range(num_folds):
+        held_out = shuffled[start::num_folds]
+        learnt = np.setdiff1d(shuffled, held_out)
+        distances[held_out] = _squared(_fit(unit[learnt], groups[learnt]), unit[held_out])
+    threshold = _upper_quantile(distances)
+    model = _fit(unit, groups, threshold, float((distances > threshold).mean()))
+    scores = np.full(len(features), np.nan)
+    scores[np.sort(order)] = np.sqrt(np.maximum(distances, 0.0) / threshold)
+    return model, scores
+
+
+def _upper_quantile(distances: Floats) -> float:
+    """The value that a new photo exceeds with a probability of at most 1 % (conformal rank).
+
+    Below 99 photos no rank is high enough; then the largest distance and a tenth more is taken.
+    """
+    rank = int(np.ceil((len(distances) + 1) * (1.0 - REJECTED_SHARE)))
+    ordered = np.sort(distances)
+    top = float(ordered[rank - 1] if rank <= len(ordered) else ordered[-1] * 1.1)
+    return max(top, 1e-6)
+
+
+def _unit(features: npt.NDArray[np.float32]) -> Floats:
+    lengths = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-12))
+
+
+def _fit(
+    unit: Floats, groups: npt.NDArray[np.int64], threshold: float = 1.0, rejected: float = 0.0
+) -> Familiarity:
+    names, places = np.unique(groups, return_inverse=True)
+    counts = np.bincount(places)
+    means = np.zeros((len(names), unit.shape[1]))
+    np.add.at(means, places, unit)
+    means /= counts[:, None]
+    axes, variances, rest = _spread(unit - means[places], len(unit) - len(names))
+    # Inverse covariance: 1 / rest everywhere, corrected along the axes.
+    gains = 1.0 / variances - 1.0 / rest
+    pulled = means / rest + ((means @ axes) * gains) @ axes.T
+    offset = (pulled * means).sum(axis=1) + 1.0 / rest
+    return Familiarity(axes, gains, -2.0 * pulled, offset, threshold, rejected)
+
+
+def _spread(residuals: Floats, freedom: int) -> tuple[Floats, Floats, float]:
+    """The strongest axes [D, k] of residuals [n, D], their variances [k], and that of all others."""
+    num_rows, num_features = residuals.shape
+    if num_rows <= num_features:
+        energies, vectors = np.linalg.eigh(residuals @ residuals.T)
+        keep = min(NUM_AXES, max(freedom - 1, 1), num_rows)
+        energies, vectors = energies[::-1], vectors[:, ::-1][:, :keep]
+        axes = residuals.T @ vectors / np.sqrt(np.maximum(energies[:keep], 1e-20))
+    else:
+        energies, vectors = np.linalg.eigh(residuals.T @ residuals)
+        energies, axes = energies[::-1], vectors[:, ::-1][:, :NUM_AXES]
+    num_axes = axes.shape[1]
+    freedom = max(freedom, 1)
+    total = float(np.maximum(energies, 0.0).sum()) / freedom
+    variances = np.maximum(energies[:num_axes], 0.0) / freedom
+    rest = max((total - float(variances.sum())) / max(num_features - num_axes, 1), 1e-7)
+    # A tenth of shrinkage towards the common spread, and never below it.
+    return axes, np.maximum(0.9 * variances + 0.1 * rest, rest), rest
+
+
+def _squared(model: Familiarity, features: Floats) -> Floats:
+    unit = _unit(np.asarray(features))
+    nearest = (unit @ model.linear.T + model.offset).min(axis=1)
+    return np.maximum(((unit @ model.axes) ** 2) @ model.gains + nearest, 0.0)
