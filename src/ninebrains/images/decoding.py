@@ -1,8 +1,8 @@
 """The bytes of a photo to upright RGB pixels, with limits checked before anything is decoded.
 
-JPEG goes through libjpeg-turbo (simplejpeg), everything else through Pillow. Both decode a JPEG to the
-same pixels; simplejpeg does it about a fifth faster. Only formats named here are tried: Pillow knows
-many more, some of which start other programs.
+JPEG goes through libjpeg-turbo (simplejpeg), everything else through Pillow. Both decode a JPEG to
+the same pixels; simplejpeg does it about a fifth faster. Only formats named here are tried: Pillow
+knows many more, some of which start other programs.
 """
 
 from __future__ import annotations
@@ -85,8 +85,9 @@ def decode(
     Args:
         data: the file's bytes, in any of `FORMATS`; only the content counts, never a file name.
         limits: bytes and pixels allowed.
-        at_least: (width, height) that are enough. A JPEG may then come out at 1/2, 1/4 or 1/8 of its
-            size, never below twice that: scaling inside the DCT costs less than decoding in full.
+        at_least: (width, height) that are enough. A JPEG may then come out at 1/2, 1/4 or 1/8 of
+            its size, never below twice that: scaling inside the DCT costs less than decoding in
+            full.
 
     Returns:
         The pixels, and what the header said; `info.width` and `info.height` are the full size.
@@ -125,10 +126,13 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header only, and refuse too many pixels before any is decoded."""
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         _register_heif()
+    # MPO is opened by the JPEG reader and HEIF exists with its plugin only: Pillow has no such entries,
+    # and would raise KeyError for every format that comes after them.
+    formats = [name for name in FORMATS if name not in ("MPO", "HEIF") or name in Image.OPEN]
     with warnings.catch_warnings():
         # Pillow warns from 89 million pixels on; our own limit below is the one that counts.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=formats)
     width, height = image.size
     if width * height > limits.max_pixels:
         raise PhotoError(
