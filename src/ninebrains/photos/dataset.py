@@ -153,7 +153,8 @@ def _require_labels(dataset: Dataset, fitting: Sequence[Photo], task: Task) -> N
     if len(dataset.labels) < 2 and task == "classify":
         raise DataError(
             f"all {len(dataset.photos):,} photos have the same label, {dataset.labels[0]!r}; "
-            f"expected at least two classes. Add a folder with photos of something else.{_inner(dataset)}"
+            "expected at least two classes. Add a folder with photos of something else."
+            f"{_inner(dataset)}"
         )
     counts = Counter(label for photo in fitting for label in photo.labels)
     rare = [label for label in dataset.labels if counts[label] < 2]

@@ -39,7 +39,7 @@ class PhotoFacts:
         brightness: mean grey value, 0 to 1.
         contrast: standard deviation of the grey values, 0 to 0.5.
         sharpness: of the sharpest tenth of the photo: how strongly neighbouring pixels differ,
-            beside the contrast of the whole. In focus gives about 0.2 to 2, out of focus less than 0.05.
+            beside the contrast of the whole. In focus is about 0.2 to 2, badly blurred under 0.1.
     """
 
     sha256: str

@@ -161,8 +161,7 @@ def find_photos(sources: Iterable[str | os.PathLike[str]]) -> Dataset:
 
     Args:
         sources: photo files (taken whatever they are called), folders (with all below), and
-            patterns like `holiday/*.jpg` that the shell has not expanded. A photo named twice counts
-            once.
+            patterns like `holiday/*.jpg` that the shell has not expanded. Doubles count once.
 
     Returns:
         A data set without labels. Its root is the folder that all sources have in common.

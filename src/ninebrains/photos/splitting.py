@@ -126,8 +126,8 @@ def _units(
             dissolved.update(group)
             notes.append(
                 f"{count:,} of {sizes[name]:,} photos{f' of {name!r}' if name else ''} look nearly "
-                "the same (one camera, one place?): only exact copies were kept out of the test, so "
-                "its result may be too good."
+                "the same (one camera, one place?): only exact copies were kept apart, so the "
+                "test result may be too good."
             )
     unit_of = {index: (0, index) for index in order}
     for kind, groups in ((1, duplicates.exact), (2, duplicates.near)):
