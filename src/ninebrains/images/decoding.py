@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class PhotoInfo:
-    """What a photo's header says: format, upright width and height in pixels, EXIF orientation (1-8)."""
+    """What a header says: format, upright width and height in pixels, EXIF orientation (1-8)."""
 
     format: str
     width: int
@@ -54,7 +54,7 @@ class PhotoInfo:
 
 
 def is_photo(head: bytes) -> bool:
-    """Whether a file that begins with `head` (32 bytes are enough) looks like a photo we can read."""
+    """Whether a file that begins with `head` (32 bytes are enough) looks like a photo."""
     return (
         head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
         or head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
@@ -126,8 +126,8 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header only, and refuse too many pixels before any is decoded."""
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         _register_heif()
-    # MPO is opened by the JPEG reader and HEIF exists with its plugin only: Pillow has no such entries,
-    # and would raise KeyError for every format that comes after them.
+    # MPO is opened by the JPEG reader and HEIF exists with its plugin only: Pillow has no such
+    # entries, and would raise KeyError for every format that comes after them.
     formats = [name for name in FORMATS if name not in ("MPO", "HEIF") or name in Image.OPEN]
     with warnings.catch_warnings():
         # Pillow warns from 89 million pixels on; our own limit below is the one that counts.
@@ -167,7 +167,8 @@ def guarded(data: bytes) -> Iterator[None]:
         raise PhotoError(f"the photo claims too many pixels: {error}. Shrink it.") from error
     except UnidentifiedImageError as error:
         raise PhotoError(
-            f"not a photo: {_describe(data)}. Expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
+            f"not a photo: {_describe(data)}. "
+            "Expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
         ) from error
     except MemoryError as error:
         raise PhotoError(
@@ -188,7 +189,8 @@ def guarded(data: bytes) -> Iterator[None]:
         struct.error,
     ) as error:
         raise PhotoError(
-            f"the photo is damaged ({type(error).__name__}: {error}). Copy it again from the source."
+            f"the photo is damaged ({type(error).__name__}: {error}). "
+            "Copy it again from the source."
         ) from error
 
 
@@ -222,7 +224,7 @@ def _jpeg_reduction(width: int, height: int, at_least: tuple[int, int] | None) -
 
 
 def _decode_jpeg(data: bytes, factor: int) -> Pixels | None:
-    """Decode the plain kinds of JPEG; None for the others (CMYK), which Pillow knows how to read."""
+    """Decode the plain kinds of JPEG; None for the others (CMYK), which Pillow reads."""
     import simplejpeg
 
     try:
@@ -264,7 +266,8 @@ def _wide_to_bytes(values: npt.NDArray[Any]) -> Pixels:
     top = 1.0 if values.dtype.kind == "f" else 65535.0
     if values.min() < 0 or values.max() > top:
         raise PhotoError(
-            f"the photo's grey values run from {values.min():g} to {values.max():g}, beyond 0 to {top:g}. "
+            f"the photo's grey values run from {values.min():g} to {values.max():g}, "
+            f"beyond 0 to {top:g}. "
             "Save it as 8 or 16 bits a channel."
         )
     return (values * (255.0 / top) + 0.5).astype(np.uint8)

@@ -1,5 +1,6 @@
 """Folders and tables of photos to a data set; looking at each photo; splits; the audit."""
 
+from ninebrains.photos.auditing import Audit, audit
 from ninebrains.photos.dataset import (
     Dataset,
     Photo,
@@ -16,6 +17,7 @@ from ninebrains.photos.reading import find_photos, read_dataset
 from ninebrains.photos.splitting import Split, split_photos
 
 __all__ = [
+    "Audit",
     "Dataset",
     "Duplicates",
     "Photo",
@@ -23,6 +25,7 @@ __all__ = [
     "Problem",
     "Split",
     "Task",
+    "audit",
     "data_fingerprint",
     "duplicate_groups",
     "examine",

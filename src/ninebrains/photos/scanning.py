@@ -13,8 +13,10 @@ from ninebrains.images import is_photo
 from ninebrains.photos.dataset import Problem, printable
 
 _EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib"]
-    + [".tif", ".tiff", ".mpo", ".heic", ".heif", ".avif"]  # noqa: RUF005
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".heic", ".heif", ".avif"),
+    )
 )
 _DATABASES = frozenset((".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".picasa.ini"))
 _SYSTEM_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "system volume information"))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ninebrains.errors import DataError
 from ninebrains.photos.dataset import Dataset, fitting_photos, held_out_part
 from ninebrains.photos.duplicates import duplicate_groups
 from ninebrains.photos.facts import PhotoFacts
@@ -58,7 +57,6 @@ def split_photos(
         seed: another seed gives another test part.
 
     Raises:
-        DataError: the given split leaves nothing to learn from.
         ValueError: `test_share` is not between 0 and 1.
     """
     if not 0 < test_share < 1:
@@ -93,12 +91,7 @@ def _content(
 def _given(dataset: Dataset, usable: list[int]) -> Split:
     photos = [dataset.photos[index] for index in usable]
     train = [usable[position] for position in fitting_photos(photos)]
-    if not train:
-        raise DataError(
-            "the data set holds a test part only; expected photos to learn from as well. "
-            "Add a train folder, or give the folder of the test part for a new split."
-        )
-    notes: list[str] = []
+    notes = [] if train else ["There are test photos only, none to learn from."]
     part, kinds = held_out_part(photos), Counter(photo.split for photo in photos)
     if part == "val":
         notes.append(f"There is no test part: the {kinds['val']:,} val photos are the test.")
