@@ -1,3 +1,79 @@
-"""Ninebrains: from a folder of photos to a tested vision model in seconds."""
+"""Ninebrains: from a folder of photos to a tested vision model in seconds.
+
+>>> import ninebrains as nb
+>>> brain = nb.train("photos/", trunk="mobilenet_v2_100")  # doctest: +SKIP
+>>> brain.save("pets.brain")  # doctest: +SKIP
+>>> nb.load("pets.brain").run("cat.jpg").top.label  # doctest: +SKIP
+'cat'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ninebrains.errors import (
+    BrainError,
+    DataError,
+    ExtraError,
+    NinebrainsError,
+    OutputError,
+    PhotoError,
+    TrunkError,
+)
+
+if TYPE_CHECKING:
+    from ninebrains.brains import Brain, Inference, Instance, load
+    from ninebrains.images import Contract, Limits, prepare
+    from ninebrains.photos import read_dataset
+    from ninebrains.training import Recipe, evaluate, train
+    from ninebrains.trunks import add_trunk, import_trunk, list_trunks, load_trunk
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Brain",
+    "BrainError",
+    "Contract",
+    "DataError",
+    "ExtraError",
+    "Inference",
+    "Instance",
+    "Limits",
+    "NinebrainsError",
+    "OutputError",
+    "PhotoError",
+    "Recipe",
+    "TrunkError",
+    "add_trunk",
+    "evaluate",
+    "import_trunk",
+    "list_trunks",
+    "load",
+    "load_trunk",
+    "prepare",
+    "read_dataset",
+    "train",
+]
+
+_HOMES = {
+    "ninebrains.brains": ("Brain", "Inference", "Instance", "load"),
+    "ninebrains.images": ("Contract", "Limits", "prepare"),
+    "ninebrains.photos": ("read_dataset",),
+    "ninebrains.training": ("Recipe", "evaluate", "train"),
+    "ninebrains.trunks": ("add_trunk", "import_trunk", "list_trunks", "load_trunk"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that `import ninebrains` costs nothing."""
+    for module, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(importlib.import_module(module), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'ninebrains' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,7 @@
 """Where Ninebrains keeps things between runs, and how it writes files without losing any.
 
-Folders are per user (https://platformdirs.readthedocs.io). `NINEBRAINS_HOME` moves all of them, which
-is how servers, containers and tests get a place of their own.
+Folders are per user (https://platformdirs.readthedocs.io). `NINEBRAINS_HOME` moves all of them,
+which is how servers, containers and tests get a place of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ os.umask(_UMASK)
 
 
 def data_folder() -> Path:
-    """The folder of what must last: trunks, stored brains, their shared weights, training records."""
+    """The folder of what must last: trunks, stored brains, shared weights, training records."""
     return _folder("data")
 
 
@@ -43,7 +43,8 @@ def _folder(kind: str) -> Path:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of `path` for writing and rename it over `path` at the end.
 
-    A reader sees the old file or the whole new one, never a part; a killed writer leaves the old file.
+    A reader sees the old file or the whole new one, never a part; a killed writer leaves the old
+    file.
 
     Raises:
         OutputError: the file cannot be written (no such folder, no permission, disk full).

@@ -3,15 +3,14 @@
     ModelProto ── pack ──► Graph(data, weights) ── session ──► onnxruntime.InferenceSession
                 ◄─ unpack ─
 
-`check` is the gate for graphs that come from outside. It refuses whatever could run code, reach other
-files or take absurd amounts of memory, before ONNX Runtime sees a byte.
+`check` is the gate for graphs that come from outside. It refuses whatever could run code, reach
+other files or take absurd amounts of memory, before ONNX Runtime sees a byte.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ninebrains.errors import BrainError
+from ninebrains.workers import usable_cores
 
 if TYPE_CHECKING:
     import onnx
@@ -96,13 +96,6 @@ class Graph:
             )
         except Exception as error:
             raise BrainError(f"ONNX Runtime refuses the graph: {error}") from error
-
-
-def usable_cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def pack(model: onnx.ModelProto) -> Graph:
@@ -212,8 +205,8 @@ def check_operators(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx"):
             raise BrainError(
-                f"operator {node.op_type!r} is of the domain {node.domain!r}; only the default ONNX "
-                "domain is allowed. Export the model again without custom operators."
+                f"operator {node.op_type!r} is of the domain {node.domain!r}; only the default "
+                "ONNX domain is allowed. Export the model again without custom operators."
             )
         for attribute in node.attribute:
             if attribute.HasField("g") or attribute.graphs:

@@ -79,7 +79,9 @@ class Inference:
         return tuple(instance for instance in self.instances if instance.score >= threshold)
 
     def heatmap(self, label: str | int | None = None) -> Floats:
-        """Where in the photo the evidence for a label lies: the class activation map (Zhou et al. 2016).
+        """Where in the photo the evidence for a label lies.
+
+        This is the class activation map of Zhou et al. (2016), exact for a linear head.
 
         Args:
             label: a label's name, id or index; the top one by default.

@@ -26,8 +26,8 @@ class Part(BaseModel):
 class Label(Part):
     """One thing the brain can say.
 
-    `id` never changes and is what other systems refer to; `index` is the network's output; `name` is
-    for people and may be changed at any time.
+    `id` never changes and is what other systems refer to; `index` is the network's output; `name`
+    is for people and may be changed at any time.
     """
 
     id: str = Field(min_length=1, max_length=200)
@@ -65,7 +65,7 @@ class CalibrationBin(Part):
 
 
 class Calibration(Part):
-    """Whether a score of 0.8 is right 8 times in 10 (expected calibration error, Guo et al. 2017)."""
+    """Whether a score of 0.8 is right 8 times in 10 (calibration error, Guo et al. 2017)."""
 
     temperature: float
     ece_before: float
@@ -97,8 +97,8 @@ class LearningCurve(Part):
 class Familiarity(Part):
     """How `unfamiliar` was set: 1.0 is the threshold, above it a photo is answered "none of these".
 
-    `rejected_train` is the share of training photos above it out-of-sample, `rejected_test` the share
-    of the test photos.
+    `rejected_train` is the share of training photos above it out-of-sample, `rejected_test` the
+    share of the test photos.
     """
 
     rejected_train: float
@@ -146,7 +146,7 @@ class Metrics(Part):
 
 
 class TrunkReference(Part):
-    """The trunk that the brain stands on; `hash` is the SHA-256 of its graph, which names its weights."""
+    """The trunk that the brain stands on; `hash` is the SHA-256 of its graph."""
 
     name: str
     hash: Sha256
@@ -172,8 +172,8 @@ class Training(Part):
 class Manifest(Part):
     """The whole of `brain.json`.
 
-    `files` holds the SHA-256 of graph.onnx and card.md; the graph names every weight by its own hash,
-    so the manifest's hash stands for the whole brain.
+    `files` holds the SHA-256 of graph.onnx and card.md; the graph names every weight by its own
+    hash, so the manifest's hash stands for the whole brain.
     """
 
     schema_version: Literal[1] = 1

@@ -211,6 +211,9 @@ def _describe(data: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
+    """How the stored rows are turned, EXIF 1 to 8; Pillow turns TIFF by itself while reading."""
+    if image.format == "TIFF":
+        return 1
     value = image.getexif().get(_EXIF_ORIENTATION, 1)
     return value if value in range(1, 9) else 1
 

@@ -14,8 +14,8 @@ Box = tuple[float, float, float, float]
 def seen_box(contract: Contract, width: float, height: float) -> Box:
     """The part of a photo that the network sees, as (left, top, right, bottom) in photo pixels.
 
-    For `pad` the box is larger than the photo, by the bars: the network's input always shows exactly
-    this box. Use it to lay a heat map over a photo.
+    For `pad` the box is larger than the photo, by the bars: the network's input always shows
+    exactly this box. Use it to lay a heat map over a photo.
 
     >>> seen_box(Contract(100, 100), width=300, height=200)
     (50.0, 0.0, 250.0, 200.0)
@@ -32,7 +32,8 @@ def seen_box(contract: Contract, width: float, height: float) -> Box:
 def fit_pixels(pixels: Pixels, contract: Contract) -> Pixels:
     """Resize `uint8[h, w, 3]` to the contract's `uint8[H, W, 3]`.
 
-    The resize is Pillow's triangle filter with support scaled by the reduction, in 8-bit fixed point.
+    The resize is Pillow's triangle filter with support scaled by the reduction, in 8-bit fixed
+    point.
     """
     height, width = pixels.shape[:2]
     image = Image.fromarray(pixels)

@@ -1,4 +1,4 @@
-"""`prepare`: the one way from a photo to a network's input, used in training and everywhere else."""
+"""`prepare`: the one way from a photo to a network's input, in training and everywhere else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def read_photo(path: str | os.PathLike[str], limits: Limits | None = None) -> by
     """
     limits = limits or Limits()
     try:
-        # Non-blocking, so that a named pipe without a writer cannot hang us before we see what it is.
+        # Non-blocking, so that a named pipe without a writer cannot hang us before we see what it
+        # is.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -95,7 +96,8 @@ def pixels_of(
 def _checked(array: npt.NDArray[np.uint8]) -> Pixels:
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
         raise PhotoError(
-            f"got an array of {array.dtype}{list(array.shape)}; expected RGB uint8[height, width, 3]."
+            f"got an array of {array.dtype}{list(array.shape)}; "
+            "expected RGB uint8[height, width, 3]."
         )
     if array.ndim == 2:
         return np.repeat(array[:, :, None], 3, axis=2)

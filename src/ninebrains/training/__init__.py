@@ -3,10 +3,10 @@
 photos → features (cached) → heads with out-of-sample scores → the best one → brain + record
 """
 
-#from ninebrains.training.evaluating import Evaluation, evaluate
-#from ninebrains.training.recipe import Recipe
-#from ninebrains.training.record import Outcome, Record, load_record, save_record
-#from ninebrains.training.training import train
+from ninebrains.training.evaluating import Evaluation, evaluate
+from ninebrains.training.recipe import Recipe
+from ninebrains.training.record import Outcome, Record, load_record, save_record
+from ninebrains.training.training import train
 
 __all__ = [
     "Evaluation",

@@ -4,8 +4,8 @@
                    └─► features ──► W, b ─► softmax | sigmoid | nothing ─► scores | values
                             └─► scaled to length 1 ─► distance to what is familiar ─► unfamiliar
 
-The features are the mean of the feature map, so the mean of a heat map plus the bias is the raw score:
-the explanation is exact, not an approximation. W is stored once for both.
+The features are the mean of the feature map, so the mean of a heat map plus the bias is the raw
+score: the explanation is exact, not an approximation. W is stored once for both.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def assemble(
 
 
 def _write_familiarity(pen: _Pen, model: Familiarity) -> None:
-    """sqrt(((P^2) gains + min_c(z linear_c + offset_c)) / threshold) with z = features / |features|."""
+    """sqrt((P^2 gains + min_c(z linear_c + offset_c)) / threshold), z = features / |features|."""
     threshold = model.threshold
     pen.constant("axes", model.axes.astype(np.float32))
     pen.constant("gains", (model.gains / threshold).astype(np.float32)[:, None])

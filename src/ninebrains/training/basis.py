@@ -2,8 +2,8 @@
 
     features X[n, D] ──► centre, scale ──► rotate ──► Z[n, r],  r <= min(n, D)
 
-In these axes ridge regression is a division, its leave-one-out scores are exact and nearly free, and
-the curvature bound of logistic regression is diagonal, so that its solver needs few steps.
+In these axes ridge regression is a division, its leave-one-out scores are exact and nearly free,
+and the curvature bound of logistic regression is diagonal, so that its solver needs few steps.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def cache_key(*parts: str) -> bytes:
 class FeatureCache:
     """A bounded map from key to bytes that survives kills and may be shared by several runs.
 
-    It is a cache: where it cannot be read or written, runs go on without it, and `trouble` says why.
+    It is a cache: where it cannot be read or written, runs go on without it, and `trouble` says
+    why.
 
     Args:
         path: the database file; by default in the user's cache folder.
@@ -75,7 +76,8 @@ class FeatureCache:
             if isinstance(error, sqlite3.OperationalError | OSError):
                 self._give_up(error)
                 return
-            # Not a database any more (overwritten, half restored): what it held can be computed again.
+            # Not a database any more (overwritten, half restored): what it held can be computed
+            # again.
             self.path.unlink(missing_ok=True)
             try:
                 self._database = self._connect()

@@ -14,8 +14,8 @@ NUM_BINS = 10
 def fit_sharpness(link: Link, scores: Floats, targets: Floats, weights: Floats) -> float:
     """The factor on raw out-of-sample scores that gives the lowest log-loss: 1 / temperature.
 
-    One number, fitted on scores of photos that the fit had not seen (Guo et al. 2017). Golden-section
-    search over 0.02 to 500 on a logarithmic scale; the loss is convex in the factor.
+    One number, fitted on scores of photos that the fit had not seen (Guo et al. 2017).
+    Golden-section search over 0.02 to 500 on a logarithmic scale; the loss is convex in the factor.
     """
     low, high = np.log(0.02), np.log(500.0)
     ratio = (np.sqrt(5.0) - 1.0) / 2.0

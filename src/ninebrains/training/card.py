@@ -5,10 +5,15 @@ from __future__ import annotations
 from ninebrains.brains.manifest import Estimate, LabelQuality, Manifest
 
 _WORST = 5
+_INTENDED_USE = (
+    "Photos like those it was trained on, taken in the same way. An answer with `unfamiliar` above "
+    "1.0 is about a photo unlike them and should not be used. Do not use it for decisions about "
+    "people without having measured it on the people concerned."
+)
 
 
 def write_card(manifest: Manifest) -> str:
-    """`card.md`: what it was trained on, how good it is, for whom it works less well, intended use."""
+    """`card.md`: trained on what, how good, for whom it works less well, intended use."""
     lines = [f"# {manifest.name}", "", _purpose(manifest), "", "## Trained on", ""]
     lines += _trained_on(manifest)
     lines += ["", "## How good it is", ""]
@@ -19,9 +24,7 @@ def write_card(manifest: Manifest) -> str:
         "",
         "## Intended use",
         "",
-        "Photos like those it was trained on, taken in the same way. An answer with `unfamiliar` above "
-        "1.0 is about a photo unlike them and should not be used. Do not use it for decisions about "
-        "people without having measured it on the people concerned.",
+        _INTENDED_USE,
         "",
     ]
     return "\n".join(lines)
@@ -42,11 +45,14 @@ def _trained_on(manifest: Manifest) -> list[str]:
     training = manifest.training
     if training is None:
         return ["Unknown."]
-    split = "its own test part" if training.split == "given" else "a random part held out for testing"
+    split = (
+        "its own test part" if training.split == "given" else "a random part held out for testing"
+    )
+    photos = f"{training.num_train} photos, with {training.num_test} more as {split}"
     lines = [
-        f"{training.num_train} photos, with {training.num_test} more as {split}; "
-        f"{training.num_skipped} could not be read.",
+        f"{photos}; {training.num_skipped} could not be read.",
         f"Trunk `{manifest.trunk.name}`, frozen; a linear head ({training.head.head}).",
+        "",
     ]
     lines += [f"- {name}: {count} photos" for name, count in training.num_per_label.items()]
     return lines
@@ -79,9 +85,7 @@ def _weak_spots(manifest: Manifest) -> list[str]:
     metrics = manifest.metrics
     names = {label.id: label.name for label in manifest.labels}
     measured = [
-        quality
-        for quality in (metrics.labels if metrics else [])
-        if _figure(quality) is not None
+        quality for quality in (metrics.labels if metrics else []) if _figure(quality) is not None
     ]
     if not measured:
         return ["Not measured by label."]

@@ -1,4 +1,4 @@
-"""Which head? Each candidate is judged by its loss on photos that it had not seen; the best one wins.
+"""Which head? The one with the lowest loss on photos that it had not seen.
 
 Ridge regression gets exact leave-one-out scores for every penalty. Logistic regression walks its
 penalties on one fold and is then cross-validated at the best of them. The test split takes no part.
@@ -31,7 +31,8 @@ class Head:
     """A linear head on raw features, and what it said about photos it had not seen.
 
     Attributes:
-        weights: W[K, D]; raw scores are `features @ W.T + bias`, already divided by the temperature.
+        weights: W[K, D]; raw scores are `features @ W.T + bias`, already divided by the
+            temperature.
         bias: b[K].
         out_of_sample: raw scores [n, K] of the training photos from fits without them, also divided
             by the temperature.
@@ -68,7 +69,11 @@ class Examples:
 def choose_head(examples: Examples, link: Link, seed: int) -> Head:
     """Try every candidate and return the one with the lowest weighted out-of-sample loss."""
     plain = _Contest(
-        make_basis(examples.features, examples.weights), examples.targets, link, seed, mirrored=False
+        make_basis(examples.features, examples.weights),
+        examples.targets,
+        link,
+        seed,
+        mirrored=False,
     )
     contests = [plain]
     if examples.mirrored is not None:
@@ -98,7 +103,7 @@ class _Entry:
 
 
 class _Contest:
-    """The candidates on one basis. With mirrored photos the second half of the rows are the mirrors."""
+    """The candidates on one basis; of mirrored photos the second half of the rows are mirrors."""
 
     def __init__(
         self, basis: Basis, targets: Floats, link: Link, seed: int, *, mirrored: bool
@@ -127,16 +132,16 @@ class _Contest:
             entries.append(self._entry("logistic", penalty, self._logistic_scores, everyone))
         return entries
 
-    def _entry(
-        self, head: str, penalty: float, scores: Floats, photos: Indices
-    ) -> _Entry:
+    def _entry(self, head: str, penalty: float, scores: Floats, photos: Indices) -> _Entry:
         targets, weights = self.targets[photos], self.basis.weights[photos]
         regress = isinstance(self.link, Identity)
         sharpness = 1.0 if regress else fit_sharpness(self.link, scores, targets, weights)
         loss = float((weights / weights.sum()) @ self.link.losses(scores * sharpness, targets))
         candidate = Candidate(
             head="ridge" if head == "ridge" else "logistic",
-            penalty=penalty, flipped=self.mirrored, loss=loss,
+            penalty=penalty,
+            flipped=self.mirrored,
+            loss=loss,
         )
         return _Entry(self, candidate, sharpness)
 

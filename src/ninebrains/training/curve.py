@@ -1,8 +1,8 @@
 """The learning curve: what did the last photos bring, and what would more of them?
 
-Ridge regression is fitted on nested subsets of the training photos and judged on the others; a power
-law err(n) = a + b n^-c through the points (Hestness et al. 2017) is then followed a little further.
-Its uncertainty comes from drawing the repeats again. The test split takes no part.
+Ridge regression is fitted on nested subsets of the training photos and judged on the others; a
+power law err(n) = a + b n^-c through the points (Hestness et al. 2017) is then followed a little
+further. Its uncertainty comes from drawing the repeats again. The test split takes no part.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def learning_curve(
         points.append(CurvePoint(photos=num_photos, value=full_value, spread=0.0))
     if len(sizes) < 3 or full_value is None:
         return LearningCurve(
-            measure=measure, points=points,
+            measure=measure,
+            points=points,
             verdict="Too few photos to tell what more of them would bring.",
         )
     laws = _power_laws(sizes, values, num_photos, full_value, seed)
@@ -82,7 +83,9 @@ def learning_curve(
     return LearningCurve(measure=measure, points=points, forecast=forecast, verdict=verdict)
 
 
-def _measure_subsets(data: CurveData, score: Score, seed: int) -> tuple[npt.NDArray[np.int64], Floats]:
+def _measure_subsets(
+    data: CurveData, score: Score, seed: int
+) -> tuple[npt.NDArray[np.int64], Floats]:
     """Sizes [s] and the quality of each repeat at each size [NUM_REPEATS, s]."""
     random = np.random.default_rng(seed)
     pool = min(len(data.rows), MOST_PHOTOS)
@@ -168,9 +171,7 @@ def _fit_law(sizes: npt.NDArray[np.int64], errors: Floats, num_photos: int, full
     return law
 
 
-def _verdict(
-    laws: list[Law], num_photos: int, full: float, num_groups: int, measure: str
-) -> str:
+def _verdict(laws: list[Law], num_photos: int, full: float, num_groups: int, measure: str) -> str:
     doubled = np.array([law(2 * num_photos) for law in laws])
     gain, doubt = float(np.median(doubled)) - full, float(doubled.std())
     if gain < max(0.003, doubt):
@@ -190,13 +191,13 @@ def _verdict(
 
 
 def _photos_for(law: Law, goal: float, num_photos: int) -> float:
-    """The number of photos at which a law reaches a goal, up to four times today's; else infinity."""
+    """The number of photos at which a law reaches a goal; infinity beyond four times today's."""
     grid = np.geomspace(num_photos, MOST_TIMES_AHEAD * num_photos, 60)
     reached = [size for size in grid if law(float(size)) >= goal]
     return float(reached[0]) if reached else np.inf
 
 
-def _more_photos(  # noqa: PLR0913
+def _more_photos(
     goal: float, typical: float, low: float, high: float, num_photos: int, num_groups: int
 ) -> str:
     def more(size: float) -> str:

@@ -1,9 +1,10 @@
-"""How good is a brain on other photos? The same numbers as after training, from the brain itself."""
+"""How good is a brain on other photos? The same numbers as after training, from its graph."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ import numpy as np
 from ninebrains.brains import Brain
 from ninebrains.brains.manifest import Familiarity, Label, Metrics
 from ninebrains.errors import DataError, PhotoError
-from ninebrains.images import Limits
+from ninebrains.images import Contract, Limits, Pixels, read_photo
 from ninebrains.photos import Dataset, Photo, PhotoFacts, Problem, audit
+from ninebrains.training.basis import Floats
 from ninebrains.training.calibrating import calibration
-from ninebrains.training.extracting import Progress, read_pixels
+from ninebrains.training.extracting import BATCH, Progress, see
 from ninebrains.training.measuring import measure_labels, measure_multilabel, measure_values
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.record import Record
 from ninebrains.training.targets import make_targets
+from ninebrains.workers import map_ahead
 
 
 @dataclass(frozen=True)
@@ -45,51 +48,67 @@ def evaluate(
 ) -> Evaluation:
     """Run a brain over labelled photos and measure it.
 
-    Labels are matched by name or id. Photos with a label that the brain does not know are left out and
-    reported, never counted as wrong or right.
+    Labels are matched by name or id. Photos with a label that the brain does not know are left out
+    and reported, never counted as wrong or right.
 
     Raises:
         DataError: nothing is left to measure on.
     """
     dataset = _matched(brain, dataset)
+    answer = "values" if brain.task == "regress" else "scores"
+    wanted = [answer, *(["unfamiliar"] if "unfamiliar" in brain.outputs else [])]
     rows: list[int] = []
     facts: list[PhotoFacts] = []
     unreadable: list[Problem] = []
-    answers: list[np.ndarray] = []
-    distances: list[np.ndarray] = []
-    answer = "values" if brain.task == "regress" else "scores"
-    wanted = [answer, *(["unfamiliar"] if "unfamiliar" in brain.outputs else [])]
-    done = 0
-    for batch in read_pixels(dataset.photos, brain.contract, limits or Limits()):
-        unreadable += batch.problems
-        done += len(batch.places) + len(batch.problems)
-        if batch.places:
-            found = brain.compute(np.stack(batch.pixels), wanted)
-            rows += batch.places
-            facts += batch.facts
-            answers.append(found[answer])
-            if "unfamiliar" in found:
-                distances.append(found["unfamiliar"])
+    outputs: dict[str, list[Floats]] = {name: [] for name in wanted}
+    batch: list[Pixels] = []
+
+    def compute() -> None:
+        for name, values in brain.compute(np.stack(batch), wanted).items():
+            outputs[name].append(values.astype(np.float64))
+        batch.clear()
+
+    reader = partial(_read, contract=brain.contract, limits=limits or Limits())
+    for done, found in enumerate(map_ahead(reader, dataset.photos, ahead=3 * BATCH), start=1):
+        if isinstance(found, Problem):
+            unreadable.append(found)
+        else:
+            batch.append(found[0])
+            facts.append(found[1])
+            rows.append(done - 1)
+        if len(batch) == BATCH:
+            compute()
         if progress is not None:
             progress(done, len(dataset.photos))
+    if batch:
+        compute()
     problems = (*dataset.problems, *unreadable)
     if not rows:
         raise DataError(
             f"nothing to measure: {len(problems)} problems, the first: "
-            f"{problems[0].name}: {problems[0].reason}" if problems else "nothing to measure on"
+            f"{problems[0].name}: {problems[0].reason}"
+            if problems
+            else "nothing to measure on"
         )
     photos = [dataset.photos[row] for row in rows]
     readable = replace(dataset, photos=tuple(photos), problems=problems)
-    far = np.concatenate(distances).astype(np.float64) if distances else None
-    return _measure(brain, readable, facts, np.concatenate(answers).astype(np.float64), far)
+    far = np.concatenate(outputs["unfamiliar"]) if "unfamiliar" in outputs else None
+    return _measure(brain, readable, facts, np.concatenate(outputs[answer]), far)
+
+
+def _read(photo: Photo, contract: Contract, limits: Limits) -> tuple[Pixels, PhotoFacts] | Problem:
+    try:
+        return see(read_photo(photo.path, limits), contract, limits)
+    except PhotoError as error:
+        return Problem(photo.name, str(error))
 
 
 def _measure(
     brain: Brain,
     dataset: Dataset,
     facts: Sequence[PhotoFacts],
-    answers: np.ndarray,
-    unfamiliar: np.ndarray | None,
+    answers: Floats,
+    unfamiliar: Floats | None,
 ) -> Evaluation:
     names = [label.name for label in brain.labels]
     targets = make_targets(brain.task, dataset.photos, names)
@@ -111,7 +130,12 @@ def _measure(
             num_train=num_train,
         )
     outcomes = make_outcomes(
-        brain.task, dataset.photos, facts, targets, answers, unfamiliar,
+        brain.task,
+        dataset.photos,
+        facts,
+        targets,
+        answers,
+        unfamiliar=unfamiliar,
         is_test=np.ones(len(dataset.photos), bool),
     )
     findings = audit(dataset, facts, dataset.problems).to_dict()
@@ -128,8 +152,8 @@ def _matched(brain: Brain, dataset: Dataset) -> Dataset:
     """The data set in the brain's own labels, without photos that it cannot be measured on."""
     if dataset.task is None:
         raise DataError(
-            f"{dataset.root} has no labels, so nothing can be measured. Expected a folder per label "
-            "or a CSV; for photos without labels use `ninebrains predict`."
+            f"{dataset.root} has no labels, so nothing can be measured. Expected a folder per "
+            "label or a CSV; for photos without labels use `ninebrains predict`."
         )
     if (brain.task == "regress") != (dataset.task == "regress"):
         raise DataError(f"the brain's task is {brain.task}, the data's is {dataset.task}")
@@ -143,7 +167,9 @@ def _matched(brain: Brain, dataset: Dataset) -> Dataset:
     for photo in dataset.photos:
         strange = [name for name in photo.labels if name not in known]
         if strange:
-            problems.append(Problem(photo.name, f"the brain does not know the label {strange[0]!r}"))
+            problems.append(
+                Problem(photo.name, f"the brain does not know the label {strange[0]!r}")
+            )
         else:
             kept.append(replace(photo, labels=tuple(known[name].name for name in photo.labels)))
     if not kept:
@@ -156,5 +182,5 @@ def _no_common_label(dataset: Dataset, labels: Sequence[Label]) -> str:
     known = ", ".join(label.name for label in labels[:8])
     return (
         f"none of the photos has a label that the brain knows: the data has {given}; the brain "
-        f"knows {known}. Rename the folders or the brain's labels (`ninebrains brain labels rename`)."
+        f"knows {known}. Rename the folders, or the labels with `ninebrains brain labels rename`."
     )

@@ -13,18 +13,17 @@ import hashlib
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains.graph import usable_cores
 from ninebrains.errors import PhotoError
-from ninebrains.images import Limits, Pixels, decode, fit_pixels, read_photo
+from ninebrains.images import Contract, Limits, Pixels, decode, fit_pixels, read_photo
 from ninebrains.photos import Photo, PhotoFacts, Problem, examine
 from ninebrains.training.caching import FeatureCache, cache_key
 from ninebrains.trunks import Trunk
+from ninebrains.workers import map_ahead
 
 BATCH = 32
 _MOST_BYTES_IN_MEMORY = 2 * 1024**3
@@ -54,6 +53,12 @@ class Extraction:
     trouble: str | None = None
 
 
+def see(data: bytes, contract: Contract, limits: Limits) -> tuple[Pixels, PhotoFacts]:
+    """Decode a photo once, for the network's input and for the audit."""
+    pixels, info = decode(data, limits, (contract.width, contract.height))
+    return fit_pixels(pixels, contract), examine(data, pixels, info)
+
+
 @dataclass
 class _Item:
     """One photo on its way."""
@@ -71,7 +76,7 @@ class _Failure:
     reason: str
 
 
-def extract(  # noqa: PLR0913 - one call site; each argument is a part of the pipeline
+def extract(
     trunk: Trunk,
     photos: Sequence[Photo],
     *,
@@ -141,7 +146,7 @@ class _Work:
         """Finished photos in order; batches go through the network as they fill."""
         waiting: deque[_Item | _Failure] = deque()
         batch: list[_Item] = []
-        for item in self._read(photos):
+        for item in map_ahead(self._prepare, enumerate(photos), ahead=3 * BATCH):
             waiting.append(item)
             if isinstance(item, _Item) and item.pixels is not None:
                 batch.append(item)
@@ -154,31 +159,14 @@ class _Work:
             self._compute(batch)
         yield from waiting
 
-    def _read(self, photos: Sequence[Photo]) -> Iterator[_Item | _Failure]:
-        """Read and decode in threads, at most a few batches ahead, in order."""
-        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="decode") as pool:
-            ahead: deque[Future[_Item | _Failure]] = deque()
-            try:
-                for place, photo in enumerate(photos):
-                    ahead.append(pool.submit(self._prepare, place, photo))
-                    if len(ahead) >= 3 * BATCH:
-                        yield ahead.popleft().result()
-                while ahead:
-                    yield ahead.popleft().result()
-            finally:
-                for future in ahead:
-                    future.cancel()
-
-    def _prepare(self, place: int, photo: Photo) -> _Item | _Failure:
+    def _prepare(self, numbered: tuple[int, Photo]) -> _Item | _Failure:
+        place, photo = numbered
         try:
             data = read_photo(photo.path, self.limits)
             item = _Item(place, hashlib.sha256(data).hexdigest())
             if self._from_cache(item):
                 return item
-            contract = self.trunk.contract
-            pixels, info = decode(data, self.limits, (contract.width, contract.height))
-            item.facts = examine(data, pixels, info)
-            item.pixels = fit_pixels(pixels, contract)
+            item.pixels, item.facts = see(data, self.trunk.contract, self.limits)
         except PhotoError as error:
             return _Failure(place, str(error))
         return item

@@ -3,8 +3,8 @@
 Features are scaled to length 1. The photos of a label are taken as a cloud around their mean; all
 clouds share one covariance, kept as a few axes plus the same spread in every other direction. The
 distance is that of Mahalanobis to the nearest mean (Lee et al. 2018, with the covariance of
-probabilistic principal components, Tipping and Bishop 1999). It is a product of small matrices, so it
-is part of the brain's graph and survives every export.
+probabilistic principal components, Tipping and Bishop 1999). It is a product of small matrices, so
+it is part of the brain's graph and survives every export.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from ninebrains.training.basis import Floats
 
-NUM_AXES = 8  # more axes follow the training photos too closely: 128 rejected hardly any other photo
+NUM_AXES = (
+    8  # more axes follow the training photos too closely: 128 rejected hardly any other photo
+)
 REJECTED_SHARE = 0.01
 NUM_FOLDS = 5
 _MOST_PHOTOS = 20_000
@@ -24,7 +26,7 @@ _MOST_PHOTOS = 20_000
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Squared distance of unit features z: |P|^2 weighted by `gains` + min_c(z @ linear.T + offset).
+    """The squared distance of unit features z is P^2 @ gains + min(z @ linear.T + offset).
 
     Attributes:
         axes: [D, k], where P = z @ axes.
@@ -43,7 +45,7 @@ class Familiarity:
     rejected_train: float
 
     def scores(self, features: Floats) -> Floats:
-        """`unfamiliar` [n] of raw features [n, D]: the distance over the threshold, 1.0 = rejected."""
+        """`unfamiliar` [n] of raw features [n, D]: distance over threshold, above 1.0 rejected."""
         return np.asarray(np.sqrt(_squared(self, features) / self.threshold))
 
 
@@ -111,7 +113,7 @@ def _fit(
 
 
 def _spread(residuals: Floats, freedom: int) -> tuple[Floats, Floats, float]:
-    """The strongest axes [D, k] of residuals [n, D], their variances [k], and that of all others."""
+    """Strongest axes [D, k] of residuals [n, D], their variances [k], and that of the rest."""
     num_rows, num_features = residuals.shape
     if num_rows <= num_features:
         energies, vectors = np.linalg.eigh(residuals @ residuals.T)

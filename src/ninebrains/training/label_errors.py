@@ -1,8 +1,8 @@
 """Which given labels are probably wrong: confident learning on scores of photos not learnt from.
 
-Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels" (2021). A
-photo is suspected when a label other than its own scores at least as high as that label does on the
-average photo that carries it.
+Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels" (2021).
+A photo is suspected when a label other than its own scores at least as high as that label does on
+the average photo that carries it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ def label_quality(probabilities: Floats, given: npt.NDArray[np.int64]) -> Floats
     return np.asarray((1.0 + own - others.max(axis=1)) / 2.0)
 
 
-def suspect_labels(
-    probabilities: Floats, given: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def suspect_labels(probabilities: Floats, given: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The label that each photo more likely shows, or -1 where its own is not suspected: [n]."""
     num_labels = probabilities.shape[1]
     counts = np.maximum(np.bincount(given, minlength=num_labels), 1)

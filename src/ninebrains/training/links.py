@@ -1,6 +1,7 @@
 """From raw scores to answers, by task: probabilities of one label, of each label, or a plain value.
 
-Every link has the same three functions, so that heads, calibration and measuring need no special cases.
+Every link has the same three functions, so that heads, calibration and measuring need no special
+cases.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Logistic regression with an L2 penalty, fast because the basis makes its curvature diagonal.
 
 The Hessian of the log-loss is bounded by half the covariance of the features (Böhning 1992), and in
-the basis of `basis.py` that bound is a diagonal. Dividing each axis by its root gives a problem that
-L-BFGS solves in a few dozen steps, whatever the features' condition.
+the basis of `basis.py` that bound is a diagonal. Dividing each axis by its root gives a problem
+that L-BFGS solves in a few dozen steps, whatever the features' condition.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Logistic:
         return np.asarray(rows @ self.coefficients.astype(rows.dtype) + self.intercept)
 
 
-def fit_logistic(  # noqa: PLR0913 - a numerical kernel: everything it reads is named here
+def fit_logistic(
     basis: Basis,
     targets: Floats,
     link: Link,
@@ -79,7 +79,10 @@ def fit_logistic(  # noqa: PLR0913 - a numerical kernel: everything it reads is 
     if start is not None:
         first[:-1], first[-1] = start.coefficients / step, start.intercept
     found = minimize(
-        objective, first.ravel(), jac=True, method="L-BFGS-B",
+        objective,
+        first.ravel(),
+        jac=True,
+        method="L-BFGS-B",
         options={"maxiter": MAX_STEPS, "maxcor": 12, "ftol": 1e-5, "gtol": 1e-5},
     )
     inner = found.x.reshape(num_axes + 1, num_targets)

@@ -52,9 +52,7 @@ def measure_labels(
         balanced_accuracy=float((right[support > 0] / support[support > 0]).mean()),
         top5=top5,
         log_loss=float(-np.log(np.maximum(own, 1e-15)).mean()),
-        labels=[
-            _label_quality(label.id, confusion, label.index) for label in labels
-        ],
+        labels=[_label_quality(label.id, confusion, label.index) for label in labels],
         confusion=confusion.tolist() if num_labels <= 200 else None,
     )
 
@@ -122,9 +120,7 @@ def measure_multilabel(
         answered = probabilities[:, label.index] >= 0.5
         average = average_precision(probabilities[:, label.index], targets[:, label.index])
         right = int((given & answered).sum())
-        qualities.append(
-            _quality(label.id, right, int(given.sum()), int(answered.sum()), average)
-        )
+        qualities.append(_quality(label.id, right, int(given.sum()), int(answered.sum()), average))
     clipped = np.clip(probabilities, 1e-15, 1 - 1e-15)
     losses = -(targets * np.log(clipped) + (1 - targets) * np.log(1 - clipped))
     rarest = min((quality.support for quality in qualities), default=0)
@@ -144,7 +140,7 @@ def measure_multilabel(
 
 
 def measure_values(values: Floats, targets: Floats, num_train: int) -> Metrics:
-    """Metrics of a regression: values [n] against targets [n]. The interval of MAE is bootstrapped."""
+    """Metrics of a regression: values [n] against targets [n]; MAE's interval by bootstrap."""
     num = len(targets)
     if num == 0:
         return Metrics(num_test=0, verdict=accuracy_verdict(wilson(0, 0), 0, num_train))

@@ -15,14 +15,14 @@ from ninebrains.training.record import Outcome
 from ninebrains.training.targets import Targets
 
 
-def make_outcomes(  # noqa: PLR0913 - columns of one table
+def make_outcomes(
     task: Task,
     photos: Sequence[Photo],
     facts: Sequence[PhotoFacts],
     targets: Targets,
     answers: Floats,
-    unfamiliar: Floats | None,
     *,
+    unfamiliar: Floats | None,
     is_test: npt.NDArray[np.bool_],
 ) -> tuple[Outcome, ...]:
     """One outcome for each photo.

@@ -1,4 +1,4 @@
-"""The few choices that a person may want to make about training; the defaults are the best practice."""
+"""The few choices that a person may want to make about training; the defaults are best practice."""
 
 from __future__ import annotations
 

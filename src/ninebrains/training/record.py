@@ -1,7 +1,7 @@
 """What training saw, photo by photo: kept on the machine that trained, never inside the brain.
 
-The report's galleries and the audit's suspected label errors come from here. A brain that is sent to a
-customer or a phone must not carry its training photos' names along.
+The report's galleries and the audit's suspected label errors come from here. A brain that is sent
+to a customer or a phone must not carry its training photos' names along.
 """
 
 from __future__ import annotations

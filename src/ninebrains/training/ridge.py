@@ -1,7 +1,7 @@
 """Ridge regression with exact leave-one-out predictions for a whole grid of penalties.
 
-One pass: in the basis of `basis.py` the solution for each penalty is a division, and leaving photo i
-out changes its residual by 1 / (1 - h_i) exactly, with the leverage h_i also known in closed form
+One pass: in the basis of `basis.py` the solution for each penalty is a division, and leaving photo
+i out changes its residual by 1 / (1 - h_i) exactly, with the leverage h_i also known in closed form
 (Allen 1974, the PRESS statistic; Hastie, Tibshirani and Friedman 2009, section 7.10).
 """
 
@@ -54,7 +54,8 @@ class Ridge:
             rows, weights = self.basis.rows[index], self.basis.weights[index]
             leverage = weights * (1.0 / total_weight + (rows**2) @ inverse)
             residual = self.targets[index] - (rows @ coefficients + self.target_mean)
-            # A leverage of 1 means that the photo decides its own prediction: nothing is known then.
+            # A leverage of 1 means that the photo decides its own prediction: nothing is known
+            # then.
             left = np.maximum(1.0 - leverage, 1e-6)[:, None]
             result[part] = self.targets[index] - residual / left
         return result
@@ -82,7 +83,9 @@ class Ridge:
             residual_one = given_one - (one @ coefficients + self.target_mean)
             residual_two = given_two - (two @ coefficients + self.target_mean)
             determinant = (1.0 - own) * (1.0 - other) - weight_one * weight_two * shared**2
-            left = (1.0 - other)[:, None] * residual_one + (weight_two * shared)[:, None] * residual_two
+            left = (1.0 - other)[:, None] * residual_one + (weight_two * shared)[
+                :, None
+            ] * residual_two
             result[part] = given_one - left / np.maximum(determinant, 1e-6)[:, None]
         return result
 

@@ -23,7 +23,8 @@ class Targets:
 
     Attributes:
         matrix: Y[n, K]: one-hot, multi-hot, or the numbers themselves.
-        groups: [n], the single label of each photo, or a quantile of its number; zero for multilabel.
+        groups: [n], the single label of each photo, or a quantile of its number; zero for
+            multilabel.
     """
 
     matrix: Floats
@@ -31,7 +32,7 @@ class Targets:
 
 
 def make_labels(task: Task, names: Sequence[str]) -> list[Label]:
-    """Labels in the order given; ids are readable and unique. A regression has the one label `value`."""
+    """Labels in the order given, with readable, unique ids. A regression has the label `value`."""
     if task == "regress":
         names = ["value"]
     labels: list[Label] = []
@@ -67,8 +68,8 @@ def make_targets(task: Task, photos: Sequence[Photo], names: Sequence[str]) -> T
 def balance(task: Task, targets: Targets, wanted: bool | None) -> tuple[Floats, bool]:
     """Photo weights [n], and whether they give every label the same say.
 
-    With `wanted` None they do so when the most frequent label has over three times the photos of the
-    rarest. Only photos with exactly one label can be balanced.
+    With `wanted` None they do so when the most frequent label has over three times the photos of
+    the rarest. Only photos with exactly one label can be balanced.
     """
     even = np.ones(len(targets.matrix))
     if task != "classify" or wanted is False:

@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains import Brain
+from ninebrains.brains import Brain, manifest
 from ninebrains.brains.manifest import (
     Calibration,
-    Familiarity as FamiliarityFacts,
     LearningCurve,
     Manifest,
     Metrics,
@@ -102,8 +101,8 @@ def train(
     """Train a brain from labelled photos.
 
     Args:
-        photos: a folder with one folder per label, the same under train/ and test/, or a CSV file with
-            the columns `path` and `label`.
+        photos: a folder with one folder per label, the same under train/ and test/, or a CSV file
+            with the columns `path` and `label`.
         trunk: the name of a trunk, or the trunk itself.
         task: `classify`, `multilabel` or `regress`; by default what the data looks like.
         recipe: seed, split and the few other choices.
@@ -111,8 +110,8 @@ def train(
         progress: called with (done, total) while photos are read.
 
     Returns:
-        The brain, measured on photos that it was not trained on. The same photos, recipe and package
-        versions give the same brain, bit for bit.
+        The brain, measured on photos that it was not trained on. The same photos, recipe and
+        package versions give the same brain, bit for bit.
 
     Raises:
         DataError: the photos cannot be learnt from.
@@ -224,9 +223,7 @@ def _study(dataset: Dataset, extraction: Extraction, recipe: Recipe) -> _Study:
     require_trainable(readable, dataset.task)
     require_distinct(readable, extraction.facts)
     assert dataset.task is not None
-    split = split_photos(
-        readable, extraction.facts, test_share=recipe.test_share, seed=recipe.seed
-    )
+    split = split_photos(readable, extraction.facts, test_share=recipe.test_share, seed=recipe.seed)
     return _Study(
         dataset=readable,
         task=dataset.task,
@@ -286,7 +283,7 @@ def _measure(study: _Study, fitted: _Fitted, recipe: Recipe) -> Metrics:
         update={
             **_out_of_sample(study, fitted, answers),
             "calibration": _calibration(study, fitted, answers),
-            "familiarity": FamiliarityFacts(
+            "familiarity": manifest.Familiarity(
                 rejected_train=fitted.familiarity.rejected_train,
                 rejected_test=_rejected_test(study, fitted),
                 num_train=num_train,
@@ -370,14 +367,14 @@ def _record(study: _Study, fitted: _Fitted) -> Record:
         study.facts,
         study.targets,
         LINKS[study.task].probabilities(fitted.raw),
-        unfamiliar,
+        unfamiliar=unfamiliar,
         is_test=np.isin(np.arange(len(study.photos)), study.test),
     )
     findings = audit(study.dataset, study.facts, study.problems, study.split)
     return Record("", str(Path(study.dataset.root).resolve()), outcomes, findings.to_dict())
 
 
-def _build(  # noqa: PLR0913
+def _build(
     study: _Study,
     fitted: _Fitted,
     metrics: Metrics,
@@ -389,7 +386,7 @@ def _build(  # noqa: PLR0913
     graph = assemble(trunk, study.task, weights, bias, fitted.familiarity)
     labels = make_labels(study.task, study.dataset.labels)
     counts = study.targets.matrix.sum(axis=0).astype(int) if study.task != "regress" else []
-    manifest = Manifest(
+    facts = Manifest(
         name=name_from(name or Path(study.dataset.root).resolve().name),
         task=study.task,
         contract=trunk.contract,
@@ -412,7 +409,7 @@ def _build(  # noqa: PLR0913
             packages={package: version(package) for package in _PACKAGES},
         ),
     )
-    return Brain.assemble(manifest, graph, write_card(manifest))
+    return Brain.assemble(facts, graph, write_card(facts))
 
 
 def _check_brain(brain: Brain, study: _Study, fitted: _Fitted) -> None:

@@ -1,0 +1,273 @@
+"""Bytes to pixels: every format, every orientation, every kind of damage."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ninebrains.errors import PhotoError
+from ninebrains.images import Limits, decode, inspect, is_photo
+
+
+def encode(image, form, **options):
+    """The bytes of a PIL image in a format."""
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def scene(width=120, height=90):
+    """A photo-like picture: smooth shades, an edge and a coloured corner."""
+    across = np.linspace(0, 255, width)[None, :].repeat(height, axis=0)
+    down = np.linspace(0, 255, height)[:, None].repeat(width, axis=1)
+    pixels = np.stack([across, down, 255 - across], axis=2).astype(np.uint8)
+    pixels[: height // 3, : width // 3] = (250, 20, 20)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "tolerance"),
+    [
+        ("JPEG", {"quality": 95, "subsampling": 0}, 12),
+        ("JPEG", {"quality": 95, "progressive": True, "subsampling": 0}, 12),
+        ("PNG", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("BMP", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("AVIF", {"quality": 95, "subsampling": "4:4:4"}, 16),
+    ],
+)
+def test_every_format_gives_the_same_scene(form, options, tolerance):
+    pixels, info = decode(encode(scene(), form, **options))
+    assert info.format == form
+    assert (info.width, info.height) == (120, 90)
+    difference = np.abs(pixels.astype(int) - np.asarray(scene()).astype(int))
+    assert np.quantile(difference, 0.98) <= tolerance
+
+
+def test_gif_and_mpo_give_their_first_frame():
+    first, second = scene(), Image.new("RGB", (120, 90), (0, 0, 0))
+    gif = encode(first, "GIF", save_all=True, append_images=[second])
+    mpo = encode(first, "MPO", save_all=True, append_images=[second])
+    for data in (gif, mpo):
+        pixels, _ = decode(data)
+        assert pixels.shape == (90, 120, 3)
+        assert np.abs(pixels.astype(int) - np.asarray(first).astype(int)).mean() < 12
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(form, orientation):
+    upright = np.asarray(scene())
+    turned = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright.transpose(1, 0, 2)[::-1, ::-1],
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 98, "subsampling": 0} if form == "JPEG" else {}
+    if form == "WEBP":
+        options = {"lossless": True}
+    data = encode(Image.fromarray(np.ascontiguousarray(turned)), form, exif=exif, **options)
+    pixels, info = decode(data)
+    assert (info.width, info.height) == (120, 90)
+    assert np.abs(pixels.astype(int) - upright.astype(int)).mean() < 4
+
+
+def test_real_photos_in_all_orientations_agree(shared):
+    folder = shared / "data/robustness/exif_orientation"
+    reference, _ = decode((folder / "Landscape_1.jpg").read_bytes())
+    for number in range(2, 9):
+        pixels, info = decode((folder / f"Landscape_{number}.jpg").read_bytes())
+        assert info.orientation == number
+        assert pixels.shape == reference.shape
+        assert np.abs(pixels.astype(int) - reference.astype(int)).mean() < 8
+
+
+def sixteen_bit_png(values):
+    """A grey PNG of 16 bits a pixel, written by hand."""
+    height, width = values.shape
+
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_sixteen_bits_become_eight():
+    values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
+    pixels, _ = decode(sixteen_bit_png(values))
+    assert np.abs(pixels[:, :, 0].astype(int) - (values >> 8).astype(int)).max() <= 1
+    assert (pixels[:, :, 0] == pixels[:, :, 2]).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
+        ("L", "PNG"),
+        ("L", "JPEG"),
+        ("1", "PNG"),
+        ("P", "PNG"),
+        ("CMYK", "JPEG"),
+        ("CMYK", "TIFF"),
+        ("YCbCr", "JPEG"),
+        ("LAB", "TIFF"),
+        ("I;16", "TIFF"),
+    ],
+)
+def test_every_colour_mode_becomes_rgb(mode, form):
+    grey = Image.new("L", (40, 30), 200)
+    if mode == "I;16":
+        image = Image.fromarray(np.full((30, 40), 200 * 257, np.uint16))
+    elif mode == "LAB":
+        from PIL import ImageCms
+
+        change = ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        )
+        image = ImageCms.applyTransform(grey.convert("RGB"), change)
+    elif mode == "CMYK":
+        image = grey.convert("RGB").convert("CMYK")
+    else:
+        image = grey.convert(mode)
+    pixels, _ = decode(encode(image, form))
+    assert pixels.shape == (30, 40, 3)
+    assert pixels.dtype == np.uint8
+    expected = 255 if mode == "1" else 200
+    if mode == "1":
+        assert set(np.unique(pixels)) <= {0, 255}
+    else:
+        assert np.abs(pixels.astype(int) - expected).max() <= 8
+
+
+def test_transparent_parts_become_white():
+    image = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 10, 20))
+    pixels, _ = decode(encode(image, "PNG"))
+    assert tuple(pixels[5, 5]) == (0, 0, 255)
+    assert tuple(pixels[5, 15]) == (255, 255, 255)
+    palette = encode(image.quantize(), "PNG")
+    assert tuple(decode(palette)[0][5, 15]) == (255, 255, 255)
+
+
+def test_a_large_jpeg_is_reduced_while_decoding_but_never_below_twice_the_target():
+    data = encode(scene(2000, 1200), "JPEG", quality=90)
+    for wanted, expected in [
+        ((224, 224), (1000, 600)),
+        ((100, 100), (500, 300)),
+        ((700, 700), (2000, 1200)),
+    ]:
+        pixels, info = decode(data, at_least=wanted)
+        assert (info.width, info.height) == (2000, 1200)
+        assert (pixels.shape[1], pixels.shape[0]) == expected
+
+
+def test_limits_are_checked_from_the_header():
+    data = encode(scene(400, 300), "PNG")
+    with pytest.raises(PhotoError, match=r"400 x 300 = 120,000 pixels.*limit of 100,000"):
+        decode(data, Limits(max_pixels=100_000))
+    with pytest.raises(PhotoError, match="more than the limit of 100"):
+        decode(data, Limits(max_bytes=100))
+
+
+def bomb(width, height):
+    """A PNG header that claims a size, with next to nothing behind it."""
+    body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + body
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(body))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + b"\0\0\0\0IEND\xaeB`\x82"
+    )
+
+
+@pytest.mark.parametrize("size", [(65_500, 65_500), (20_000, 20_000), (12_000, 10_000)])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(size):
+    with pytest.raises(PhotoError, match="pixels"):
+        decode(bomb(*size))
+
+
+def test_a_photo_65500_pixels_wide_is_read():
+    pixels, info = decode(encode(Image.new("RGB", (65_500, 40), (9, 90, 9)), "JPEG"))
+    assert info.width == 65_500
+    assert abs(int(pixels[20, 60_000, 1]) - 90) < 4
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7 hello", "this is a PDF"),
+        (b"PK\x03\x04 more", "a zip file"),
+        (b"<svg xmlns='x'/>", "an SVG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a photo"),
+        (b"hello world", "not a photo"),
+        (b"\xff\xd8\xff", "photo"),
+        (b"\x89PNG\r\n\x1a\n", "photo"),
+    ],
+)
+def test_what_is_no_photo_says_so(data, message):
+    with pytest.raises(PhotoError, match=message):
+        decode(data)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_truncated_photo_is_an_error_and_never_another_exception(form):
+    data = encode(scene(), form)
+    failures = 0
+    for length in range(1, len(data), max(1, len(data) // 60)):
+        try:
+            decode(data[:length])
+        except PhotoError:
+            failures += 1
+    assert failures > 20
+
+
+def test_malformed_real_files_give_pixels_or_a_photo_error(shared):
+    read = refused = 0
+    for path in sorted((shared / "data/robustness/image-rs").rglob("*")):
+        if not path.is_file():
+            continue
+        try:
+            pixels, info = decode(path.read_bytes())
+            assert pixels.shape == (info.height, info.width, 3)
+            read += 1
+        except PhotoError as error:
+            assert len(str(error)) > 20
+            refused += 1
+    assert read > 80
+    assert refused > 20
+
+
+def test_inspect_reads_the_header_only():
+    data = encode(scene(300, 200), "JPEG")
+    info = inspect(data[: len(data) // 2])
+    assert (info.width, info.height, info.format) == (300, 200, "JPEG")
+
+
+def test_is_photo_goes_by_content():
+    for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
+        assert is_photo(encode(scene(), form)[:32]), form
+    for data in (b"%PDF-1.7", b"hello", b"", b"BM", b"\0\0\0\x18ftypmp42"):
+        assert not is_photo(data)
