@@ -1,0 +1,139 @@
+"""Weights that trunks and stored brains share: one file a tensor, named by the SHA-256 of its bytes.
+
+The files lie in `data_folder()/weights`. Whoever keeps a graph there keeps it as
+`.../graph.onnx` somewhere under `data_folder()`, whose outside tensors name their weights; a weight
+that no such graph names may be deleted. Put weights and write their graph under one `locked()`, or
+another process may collect them in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ninebrains.brains.graph import Buffer
+from ninebrains.errors import BrainError, OutputError
+from ninebrains.places import data_folder, write_bytes
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_REFERENCE = re.compile(rb"weights/([0-9a-f]{64})")
+
+
+def folder() -> Path:
+    """Where the weights lie."""
+    return data_folder() / "weights"
+
+
+def put(weights: Mapping[str, Buffer]) -> None:
+    """Keep weights, by SHA-256 (hex). One that is there already is left alone unless damaged.
+
+    Raises:
+        BrainError: a name is not the SHA-256 of its bytes.
+        OutputError: a file cannot be written.
+    """
+    for name, data in weights.items():
+        if hashlib.sha256(data).hexdigest() != name:
+            raise BrainError(f"weight {name!r} is not named by the SHA-256 of its bytes")
+        if _read_intact(name) is None:
+            write_bytes(folder() / name, bytes(data))
+
+
+def get(name: str) -> Buffer:
+    """The bytes of one weight, checked against its name.
+
+    Raises:
+        BrainError: there is no such weight, or it is damaged.
+    """
+    data = _read_intact(name) if _NAME.fullmatch(name) else None
+    if data is None:
+        state = "damaged" if (folder() / name).is_file() else "missing"
+        raise BrainError(
+            f"weight {name} is {state} in {folder()}; add the trunk or the brain that uses it again"
+        )
+    return data
+
+
+def load(names: Iterable[str]) -> dict[str, Buffer]:
+    """Several weights at once, by SHA-256 (see `get`)."""
+    return {name: get(name) for name in sorted(set(names))}
+
+
+def named_in(graph: bytes) -> set[str]:
+    """The weights that a serialised graph names. Too many rather than too few: it is not parsed."""
+    return {match.decode() for match in _REFERENCE.findall(graph)}
+
+
+def references() -> set[str]:
+    """Every weight that some graph.onnx under `data_folder()` names.
+
+    Raises:
+        OSError: a graph cannot be read; then nothing may be deleted.
+    """
+    found: set[str] = set()
+    for graph in sorted(data_folder().rglob("graph.onnx")):
+        found |= named_in(graph.read_bytes())
+    return found
+
+
+def collect(keep: Collection[str]) -> int:
+    """Delete the weights that are not in `keep`; return how many bytes that freed.
+
+    Call it under `locked()`, with what `references()` says under the same lock.
+    """
+    freed = 0
+    for path in sorted(folder().glob("[0-9a-f]*")):
+        if _NAME.fullmatch(path.name) and path.name not in keep:
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+    return freed
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Let one process at a time change what is kept. Waits; the lock ends with its process.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder() / ".lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise OutputError(
+            f"could not write {path}: {error.strerror or error}. Check the folder's permissions, "
+            "or set NINEBRAINS_HOME to a folder that can be written."
+        ) from error
+    with file:
+        _lock(file)
+        yield  # closing the file gives the lock back, however we leave
+
+
+if os.name == "nt":  # pragma: no cover - Windows only
+
+    def _lock(file: IO[bytes]) -> None:
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+
+else:
+
+    def _lock(file: IO[bytes]) -> None:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+
+
+def _read_intact(name: str) -> bytes | None:
+    """The bytes of a weight, or None where it is missing or does not match its name."""
+    try:
+        data = (folder() / name).read_bytes()
+    except FileNotFoundError:
+        return None
+    return data if hashlib.sha256(data).hexdigest() == name else None
