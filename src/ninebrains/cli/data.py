@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ninebrains.cli.console import print_json, progress
 
 if TYPE_CHECKING:
     from ninebrains.photos import Audit
@@ -40,7 +41,8 @@ def audit_command(
 
     suspects = _suspects(brain) if brain else []
     dataset = read_dataset(photos)
-    facts, problems = examine_all(dataset.photos)
+    with progress("Looking at photos", quiet=as_json) as report:
+        facts, problems = examine_all(dataset.photos, progress=report)
     split = split_photos(dataset, facts) if dataset.task else None
     found = audit(dataset, facts, problems, split, suspects)
     if html is not None:
@@ -78,7 +80,7 @@ def _suspects(brain: str) -> list[_Suspect]:
 
 def _show(found: Audit, *, as_json: bool, html: Path | None) -> None:
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
         return
     text = found.to_text()
     if html is not None:

@@ -64,13 +64,13 @@ class Audit:
             what += f" in {len(self.counts):,} class{'' if len(self.counts) == 1 else 'es'}"
         if self.imbalance is not None:
             what += f", {self.imbalance:.1f}:1 from largest to smallest"
-        found = [f"{len(self.unreadable):,} unusable"] if self.unreadable else []
+        found = [f"not usable ({len(self.unreadable):,})"] if self.unreadable else []
         found += [
-            f"{len(section.findings):,} {section.title[0].lower()}{section.title[1:]}"
+            f"{section.title[0].lower()}{section.title[1:]} ({len(section.findings):,})"
             for section in self.sections
             if section.findings
         ]
-        return f"{what}. To look at: {'; '.join(found)}." if found else f"{what}. Nothing to mend."
+        return f"{what}. To look at: {', '.join(found)}." if found else f"{what}. Nothing to mend."
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values for JSON; names are printable."""

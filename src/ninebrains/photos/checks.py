@@ -85,8 +85,8 @@ def duplicate_sections(
         Section(
             "near_duplicates",
             "Near copies",
-            "Saved again, resized, cut a little, or shot in one burst. They are kept on one side "
-            "of the split.",
+            "Saved again, resized, cut a little, or shot in one burst. A split made here keeps "
+            "them together.",
             False,
             tuple(Finding(group, f"{len(group)} photos look the same") for group in alike),
         ),

@@ -1,0 +1,10 @@
+"""Fixtures of the tests of photos."""
+
+import pytest
+from tests_photos import classes
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """Six cats and five dogs, all different."""
+    return classes(tmp_path / "pets", cat=6, dog=5)
