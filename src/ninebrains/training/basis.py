@@ -17,6 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating]
 
 BLOCK_ROWS = 8192
+_TINY = 1e-30  # instead of zero, where all photos are the same
 _EXACT_VALUES = 30_000_000  # up to here everything is computed in float64 (240 MB)
 
 
@@ -91,7 +92,7 @@ def _from_gram(centred: Floats, weights: Floats) -> tuple[Floats, Floats, Floats
     energies, vectors = np.linalg.eigh(weighted @ weighted.T)
     keep = _significant(energies)
     energies, vectors = energies[keep][::-1], vectors[:, keep][:, ::-1]
-    axes = weighted.T @ (vectors / np.sqrt(energies))
+    axes = weighted.T @ (vectors / np.sqrt(np.maximum(energies, _TINY)))
     return vectors * np.sqrt(energies) / root, energies, axes
 
 
@@ -115,6 +116,6 @@ def _from_covariance(
 
 def _significant(energies: Floats) -> npt.NDArray[np.bool_]:
     """Axes that are more than rounding error; at least one, also when all photos are the same."""
-    keep = energies > 1e-7 * max(float(energies[-1]), 1e-12)
-    keep[-1] = energies[-1] > 0 or not keep.any()
-    return np.asarray(keep)
+    keep = np.asarray(energies > 1e-7 * max(float(energies[-1]), 1e-12))
+    keep[-1] = True
+    return keep

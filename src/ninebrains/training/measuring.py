@@ -35,6 +35,8 @@ def measure_labels(
 ) -> Metrics:
     """Metrics of a classifier: probabilities [n, C] against one-hot targets [n, C]."""
     num, num_labels = targets.shape
+    if num == 0:
+        return _unmeasured(num_train)
     given, answered = targets.argmax(axis=1), probabilities.argmax(axis=1)
     confusion = np.zeros((num_labels, num_labels), np.int64)
     np.add.at(confusion, (given, answered), 1)
@@ -54,6 +56,14 @@ def measure_labels(
         log_loss=float(-np.log(np.maximum(own, 1e-15)).mean()),
         labels=[_label_quality(label.id, confusion, label.index) for label in labels],
         confusion=confusion.tolist() if num_labels <= 200 else None,
+    )
+
+
+def _unmeasured(num_train: int) -> Metrics:
+    return Metrics(
+        num_test=0,
+        verdict=f"All {num_train} photos were needed for training, none was held out: nothing can be "
+        "said about quality. Add more photos.",
     )
 
 
@@ -77,8 +87,6 @@ def _quality(
 
 def accuracy_verdict(accuracy: Estimate, num: int, num_train: int) -> str:
     """One sentence on how far an accuracy can be trusted."""
-    if num == 0:
-        return "No photo was held out: nothing can be said about quality. Add more photos."
     if num < FEW_PHOTOS or accuracy.high - accuracy.low > WIDE_INTERVAL:
         return (
             f"Too few photos to tell: with {num} test photos the accuracy is somewhere between "
@@ -114,6 +122,8 @@ def measure_multilabel(
 ) -> Metrics:
     """Metrics of independent labels: probabilities [n, K] against multi-hot targets [n, K]."""
     num = len(targets)
+    if num == 0:
+        return _unmeasured(num_train)
     qualities = []
     for label in labels:
         given = targets[:, label.index] > 0.5
@@ -134,7 +144,7 @@ def measure_multilabel(
         num_test=num,
         verdict=verdict,
         mean_average_precision=mean_average_precision(probabilities, targets),
-        log_loss=float(losses.mean()) if num else None,
+        log_loss=float(losses.mean()),
         labels=qualities,
     )
 
@@ -143,7 +153,7 @@ def measure_values(values: Floats, targets: Floats, num_train: int) -> Metrics:
     """Metrics of a regression: values [n] against targets [n]; MAE's interval by bootstrap."""
     num = len(targets)
     if num == 0:
-        return Metrics(num_test=0, verdict=accuracy_verdict(wilson(0, 0), 0, num_train))
+        return _unmeasured(num_train)
     errors = np.abs(values - targets)
     drawn = np.random.default_rng(0).integers(0, num, (1000, num))
     low, high = np.quantile(errors[drawn].mean(axis=1), [0.025, 0.975])
