@@ -73,7 +73,7 @@ def test_the_text_says_the_same_in_words(messy):
         "Copies in both train and test (1) !",
         "1 in cat, 1 in dog",
         "train/cat/broken.jpg: the photo is damaged",
-        "Ignored: 1 non-photos",
+        "Ignored: non-photos (1)",
         "20 x 24: tiny",
     ):
         assert expected in text

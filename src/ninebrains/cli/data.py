@@ -37,14 +37,21 @@ def audit_command(
     ] = None,
 ) -> None:
     """Report classes, unreadable files, copies, leaks, odd and bad photos. Changes nothing."""
-    from ninebrains.photos import audit, examine_all, read_dataset, split_photos
+    from ninebrains.photos import (
+        audit,
+        duplicate_groups,
+        examine_all,
+        read_dataset,
+        split_photos,
+    )
 
     suspects = _suspects(brain) if brain else []
     dataset = read_dataset(photos)
     with progress("Looking at photos", quiet=as_json) as report:
         facts, problems = examine_all(dataset.photos, progress=report)
-    split = split_photos(dataset, facts) if dataset.task else None
-    found = audit(dataset, facts, problems, split, suspects)
+    copies = duplicate_groups(facts)
+    split = split_photos(dataset, facts, duplicates=copies) if dataset.task else None
+    found = audit(dataset, facts, problems, split, suspects, duplicates=copies)
     if html is not None:
         from ninebrains.places import write_bytes
 
@@ -88,6 +95,6 @@ def _show(found: Audit, *, as_json: bool, html: Path | None) -> None:
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(text, markup=False, end="", soft_wrap=True)
+        Console().print(text, markup=False, end="", soft_wrap=True, highlight=False)
     else:
         typer.echo(text, nl=False)

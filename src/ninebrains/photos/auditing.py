@@ -17,7 +17,7 @@ from ninebrains.photos.checks import (
     suspects_section,
 )
 from ninebrains.photos.dataset import Dataset, Problem, Task, printable
-from ninebrains.photos.duplicates import duplicate_groups
+from ninebrains.photos.duplicates import Duplicates, duplicate_groups
 from ninebrains.photos.facts import PhotoFacts
 from ninebrains.photos.splitting import Split
 
@@ -108,7 +108,7 @@ class Audit:
                 "",
             ]
         if self.ignored:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.ignored.items())
+            kinds = ", ".join(f"{kind} ({count:,})" for kind, count in self.ignored.items())
             lines += [f"Ignored: {kinds}", ""]
         lines += [f"Note: {note}" for note in self.notes]
         if self.unreadable:
@@ -142,6 +142,8 @@ def audit(
     problems: Iterable[Problem] = (),
     split: Split | None = None,
     suspects: Iterable[tuple[str, str, str, float]] = (),
+    *,
+    duplicates: Duplicates | None = None,
 ) -> Audit:
     """Look a data set over. Nothing is moved, changed or deleted.
 
@@ -152,12 +154,13 @@ def audit(
         split: how it was or would be split; only its counts and notes are reported.
         suspects: (photo name, given label, suggested label, label quality 0 to 1), worst first,
             from training.
+        duplicates: of the facts, where they have been found already.
     """
     looks = [
         (photo, fact) for photo, fact in zip(dataset.photos, facts, strict=True) if fact is not None
     ]
     sections = [
-        *duplicate_sections(dataset, facts, duplicate_groups(facts)),
+        *duplicate_sections(dataset, facts, duplicates or duplicate_groups(facts)),
         suspects_section(dataset, suspects),
         *look_sections(looks),
     ]

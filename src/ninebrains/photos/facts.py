@@ -103,7 +103,7 @@ _POWERS = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 
 def examine(data: bytes, pixels: Pixels, info: PhotoInfo) -> PhotoFacts:
-    """Look at a photo whose pixels are at hand; safe in threads, 0.3 ms for 500 x 375 pixels.
+    """Look at a photo whose pixels are at hand; safe in threads, 0.3 ms at 500 x 375.
 
     Args:
         data: the file's bytes.
@@ -128,8 +128,8 @@ def examine(data: bytes, pixels: Pixels, info: PhotoInfo) -> PhotoFacts:
 
 
 def _small_grey(pixels: Pixels) -> Image.Image:
-    """32 x 32 grey values: of at least 128 rows, blocks averaged, then one antialiased resize."""
-    image = Image.fromarray(pixels[:: max(1, len(pixels) // (4 * _HASH_SIDE))])
+    """32 x 32 grey values: of at least 96 rows, blocks averaged, then one antialiased resize."""
+    image = Image.fromarray(pixels[:: max(1, len(pixels) // (3 * _HASH_SIDE))])
     factors = max(1, image.width // (2 * _HASH_SIDE)), max(1, image.height // (2 * _HASH_SIDE))
     grey = image.reduce(factors).convert("L")
     return grey.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BILINEAR)
@@ -138,7 +138,8 @@ def _small_grey(pixels: Pixels) -> Image.Image:
 def _perceptual_hash(values: npt.NDArray[np.float64]) -> int:
     """Which of the 8 x 8 lowest frequencies are above their median, as 64 bits."""
     waves = (_COSINES @ values @ _COSINES.T).ravel()
-    bits = waves > np.median(waves[1:])  # the first is the brightness, far from the others
+    # The first is the brightness, far from the others. Sorting 63 values is faster than np.median.
+    bits = waves > np.sort(waves[1:])[31]
     return int(_POWERS[bits].sum())
 
 

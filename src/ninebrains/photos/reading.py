@@ -134,12 +134,12 @@ def _note(scan: Scan, paths: Iterable[Path], reason: str) -> None:
 
 
 def _note_loose(scan: Scan, loose: list[Path], folder: Path) -> None:
-    count = "1 photo lies" if len(loose) == 1 else f"{len(loose):,} photos lie"
+    count = "1 photo is" if len(loose) == 1 else f"{len(loose):,} photos are"
     _note(
         scan,
         [folder],
-        f"{count} beside the class folders and were not used, first {printable(loose[0].name)}; "
-        "move them into a class",
+        f"{count} beside the class folders and left out, first {printable(loose[0].name)}; "
+        "move into a class what belongs to one",
     )
 
 

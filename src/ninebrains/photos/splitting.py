@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ninebrains.photos.dataset import Dataset, fitting_photos, held_out_part
-from ninebrains.photos.duplicates import duplicate_groups
+from ninebrains.photos.duplicates import Duplicates, duplicate_groups
 from ninebrains.photos.facts import PhotoFacts
 
 _SMALL_CLASS = 5
@@ -43,6 +43,7 @@ def split_photos(
     *,
     test_share: float = 0.2,
     seed: int = 0,
+    duplicates: Duplicates | None = None,
 ) -> Split:
     """Split a data set into train and test, or respect the split it came with.
 
@@ -55,6 +56,7 @@ def split_photos(
         facts: N facts; photos without (None) are in neither part.
         test_share: 0 to 1, of the photos.
         seed: another seed gives another test part.
+        duplicates: of the facts, where they have been found already.
 
     Raises:
         ValueError: `test_share` is not between 0 and 1.
@@ -65,7 +67,7 @@ def split_photos(
     if held_out_part(dataset.photos[index] for index in usable):
         return _given(dataset, usable)
     order = sorted(usable, key=lambda index: _content(dataset, facts, index))
-    units, notes = _units(dataset, facts, order)
+    units, notes = _units(dataset, facts, order, duplicates or duplicate_groups(facts))
     rng = np.random.default_rng(seed)
     if dataset.task == "multilabel":
         test = _iterative(dataset, units, test_share, rng)
@@ -105,10 +107,12 @@ def _given(dataset: Dataset, usable: list[int]) -> Split:
 
 
 def _units(
-    dataset: Dataset, facts: Sequence[PhotoFacts | None], order: list[int]
+    dataset: Dataset,
+    facts: Sequence[PhotoFacts | None],
+    order: list[int],
+    duplicates: Duplicates,
 ) -> tuple[list[_Unit], list[str]]:
     """Photos that must stay together, in canonical order; and what was decided about them."""
-    duplicates = duplicate_groups(facts)
     dissolved: set[int] = set()
     notes: list[str] = []
     sizes = Counter(_stratum(dataset, index) for index in order)
