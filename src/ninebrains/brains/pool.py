@@ -1,4 +1,4 @@
-"""Weights that trunks and stored brains share: one file a tensor, named by the SHA-256 of its bytes.
+"""Weights that trunks and stored brains share: one file a tensor, named by its SHA-256.
 
 The files lie in `data_folder()/weights`. Whoever keeps a graph there keeps it as
 `.../graph.onnx` somewhere under `data_folder()`, whose outside tensors name their weights; a weight
@@ -9,8 +9,8 @@ another process may collect them in between.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,7 +114,7 @@ def locked() -> Iterator[None]:
         yield  # closing the file gives the lock back, however we leave
 
 
-if os.name == "nt":  # pragma: no cover - Windows only
+if sys.platform == "win32":  # pragma: no cover
 
     def _lock(file: IO[bytes]) -> None:
         import msvcrt

@@ -1,0 +1,142 @@
+"""Where in a classifier the pooled features and the feature map are.
+
+    ... ─► feature map ─► global average pooling ─► (hidden layers) ─► linear layer ─► (softmax)
+
+The pooled value is taken even where hidden layers follow (as in MobileNetV3): only then is the mean
+of a head's map over all places its score, which is what makes heat maps exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ninebrains.errors import TrunkError
+from ninebrains.trunks.wiring import Wiring, int_list
+
+if TYPE_CHECKING:
+    import onnx
+
+Layout = Literal["nchw", "nhwc"]
+
+_SHAPE_ONLY = frozenset(
+    {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Cast", "Dropout"}
+)
+_LAST_STEPS = _SHAPE_ONLY | {"Softmax", "LogSoftmax", "Sigmoid"}
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """The last global pooling of a network.
+
+    Attributes:
+        pooled: name of the value that it makes.
+        feature_map: name of the value that it reads.
+        layout: of the feature map.
+    """
+
+    pooled: str
+    feature_map: str
+    layout: Layout
+
+
+def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
+    """Find the pooling above the final linear layer.
+
+    Raises:
+        TrunkError: the network does not end in a linear layer, or has no global pooling that
+            everything passes through.
+    """
+    wiring = Wiring(model)
+    ends = [_above_last_layer(wiring, output.name) for output in model.graph.output]
+    found = [end for end in ends if end is not None]
+    if not found:
+        output = model.graph.output[0].name
+        maker = wiring.makers.get(output)
+        raise TrunkError(
+            f"{file_name} does not end in a linear layer (Gemm, MatMul or 1x1 Conv with fixed "
+            f"weights): its output {output!r} comes from {maker.op_type if maker else 'nothing'}. "
+            "Expected an image classifier; detectors and segmenters cannot be trunks."
+        )
+    shapes = _shapes(model)
+    photos = model.graph.input[0].name
+    for node in reversed(model.graph.node):
+        pooling = _as_pooling(node, wiring, shapes)
+        # A pooling inside a squeeze-and-excitation block has a way around it; the last one has none.
+        if pooling is not None and any(
+            pooling.pooled in wiring.needed_for([end])
+            and photos not in wiring.needed_for([end], without=pooling.pooled)
+            for end in found
+        ):
+            return pooling
+    raise TrunkError(
+        f"{file_name} has no global average pooling that leads to its final layer (vision "
+        "transformers and VGG have none), so there is no feature map whose mean are the features. "
+        "Use a convolutional network such as MobileNet, ResNet, EfficientNet or ConvNeXt."
+    )
+
+
+def _above_last_layer(wiring: Wiring, output: str) -> str | None:
+    """What the final linear layer reads; for a network without one its pooled output."""
+    name = output
+    while name in wiring.makers and wiring.makers[name].op_type in _LAST_STEPS:
+        name = wiring.makers[name].input[0]
+    node = wiring.makers.get(name)
+    if node is not None and node.op_type == "Add":
+        varying = [entry for entry in node.input if entry not in wiring.tensors]
+        node = wiring.makers.get(varying[0]) if len(varying) == 1 else None
+    if node is None:
+        return None
+    if node.op_type in ("GlobalAveragePool", "ReduceMean"):
+        return str(node.output[0])
+    if node.op_type in ("Gemm", "MatMul") and node.input[1] in wiring.tensors:
+        return str(node.input[0])
+    weights = wiring.tensors.get(node.input[1]) if node.op_type == "Conv" else None
+    if weights is not None and math.prod(weights.dims[2:]) == 1:
+        return str(node.input[0])
+    return None
+
+
+def _as_pooling(
+    node: onnx.NodeProto, wiring: Wiring, shapes: dict[str, list[int | None]]
+) -> Pooling | None:
+    """The node as a mean over all places of a map, or None if it is no such thing."""
+    if node.op_type not in ("GlobalAveragePool", "ReduceMean", "AveragePool"):
+        return None
+    source, output = str(node.input[0]), str(node.output[0])
+    shape = shapes.get(source, [])
+    if node.op_type == "GlobalAveragePool":
+        return Pooling(output, source, "nchw")
+    if len(shape) != 4:
+        return None
+    if node.op_type == "AveragePool":
+        whole = int_list(node, "kernel_shape") == shape[2:]
+        return Pooling(output, source, "nchw") if whole and _is_single(shapes, output) else None
+    axes = int_list(node, "axes")
+    if axes is None and len(node.input) > 1:
+        values = wiring.constant(node.input[1])
+        axes = None if values is None else [int(axis) for axis in values.reshape(-1)]
+    spatial = sorted(axis % 4 for axis in axes or [])
+    if spatial == [2, 3]:
+        return Pooling(output, source, "nchw")
+    return Pooling(output, source, "nhwc") if spatial == [1, 2] else None
+
+
+def _is_single(shapes: dict[str, list[int | None]], name: str) -> bool:
+    return shapes.get(name, [])[2:] == [1, 1]
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
+    """Every value's shape as far as it can be told; None for a size that cannot."""
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    values = (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
+    return {
+        value.name: [
+            dim.dim_value if dim.HasField("dim_value") else None
+            for dim in value.type.tensor_type.shape.dim
+        ]
+        for value in values
+    }

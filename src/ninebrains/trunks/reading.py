@@ -1,0 +1,173 @@
+"""An ONNX file to a model in memory, with everything refused that could do harm or not be repeated.
+
+External data is read by us, not by onnx: a tensor may name any path, and only files inside the
+model's folder are opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ninebrains.brains.graph import LARGEST_TENSOR_ELEMENTS, check_operators
+from ninebrains.errors import BrainError, TrunkError
+from ninebrains.trunks.wiring import attribute
+
+if TYPE_CHECKING:
+    import onnx
+
+LARGEST_FILE_BYTES = 1024**3
+_LEAST_OPSET, _USUAL_OPSET = 13, 17
+_UNREPEATABLE = {
+    "DynamicQuantizeLinear": "scales by the whole batch, so the answer for one photo would depend "
+    "on the others. Use the float32 model, or static quantisation",
+    **dict.fromkeys(
+        ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial")
+        + ("Bernoulli",),
+        "draws random numbers, so answers could not be repeated. Export the model for inference",
+    ),
+}
+
+
+def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
+    """Read a network whole; return it and the SHA-256 (hex) of everything that was read.
+
+    Constants are initialisers afterwards, and the only inputs are those that a caller must give.
+
+    Raises:
+        TrunkError: no ONNX model, too large, unsafe, or not repeatable.
+    """
+    import onnx
+
+    data = _read_file(path)
+    try:
+        model = onnx.load_model_from_string(data)
+        is_model = bool(model.graph.node) and bool(model.graph.input)
+    except Exception as error:
+        raise TrunkError(f"{path.name} is not an ONNX model: {error}") from error
+    if not is_model:
+        raise TrunkError(f"{path.name} is not an ONNX model: it has no network inside")
+    digest = hashlib.sha256(data)
+    try:
+        check_operators(model)
+    except BrainError as error:
+        raise TrunkError(f"{path.name}: {error}") from error
+    for node in model.graph.node:
+        if node.op_type in _UNREPEATABLE:
+            raise TrunkError(
+                f"{path.name}: the operator {node.op_type!r} {_UNREPEATABLE[node.op_type]}."
+            )
+    for tensor in model.graph.initializer:
+        digest.update(_bring_inside(tensor, path))
+    _lift_constants(model)
+    _drop_given_inputs(model)
+    return _modernised(model, path), digest.hexdigest()
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            kind = "is a folder" if path.is_dir() else "does not exist"
+            raise TrunkError(f"{path} {kind}; expected an ONNX file (.onnx).")
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise TrunkError(
+                f"{path} has {path.stat().st_size:,} bytes; the limit is {LARGEST_FILE_BYTES:,}."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise TrunkError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def _bring_inside(tensor: onnx.TensorProto, model_path: Path) -> bytes:
+    """Check a constant's size; read it from its file if it lies in one, and return what was read."""
+    import onnx
+
+    elements = math.prod(tensor.dims)
+    if any(size < 0 for size in tensor.dims) or elements > LARGEST_TENSOR_ELEMENTS:
+        raise TrunkError(
+            f"{model_path.name}: the weight {tensor.name!r} claims the shape {list(tensor.dims)}; "
+            f"the limit is {LARGEST_TENSOR_ELEMENTS:,} values."
+        )
+    if tensor.data_location != onnx.TensorProto.EXTERNAL:
+        return b""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    folder = model_path.resolve().parent
+    path = (folder / location).resolve()
+    if not location or not path.is_relative_to(folder):
+        raise TrunkError(
+            f"{model_path.name}: the weight {tensor.name!r} lies in {location!r}, outside the "
+            "model's folder; this is not allowed. Keep the model's files together in one folder."
+        )
+    try:
+        length = elements * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        with path.open("rb") as file:
+            file.seek(int(entries.get("offset", "0")))
+            raw = file.read(length)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TrunkError(
+            f"{model_path.name}: cannot read the weight {tensor.name!r} from {location!r}: "
+            f"{reason}. The file belongs beside the model."
+        ) from error
+    if len(raw) != length or entries.get("length", str(length)) != str(length):
+        raise TrunkError(
+            f"{model_path.name}: the weight {tensor.name!r} should have {length:,} bytes in "
+            f"{location!r}; found {len(raw):,}. Copy the file again."
+        )
+    tensor.ClearField("external_data")
+    tensor.ClearField("data_location")
+    tensor.raw_data = raw
+    return raw
+
+
+def _lift_constants(model: onnx.ModelProto) -> None:
+    """Turn Constant nodes into initialisers, so that there is one kind of constant."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    kinds = {"value_float": "<f4", "value_floats": "<f4", "value_int": "<i8", "value_ints": "<i8"}
+    kept = []
+    for node in model.graph.node:
+        tensor = attribute(node, "value") if node.op_type == "Constant" else None
+        if node.op_type == "Constant" and tensor is None:
+            for name, kind in kinds.items():
+                value = attribute(node, name)
+                if value is not None:
+                    tensor = numpy_helper.from_array(np.array(value, kind))
+        if tensor is None:
+            kept.append(node)
+            continue
+        model.graph.initializer.add().CopyFrom(tensor)
+        model.graph.initializer[-1].name = node.output[0]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _drop_given_inputs(model: onnx.ModelProto) -> None:
+    """Before ONNX's IR version 4 every initialiser was listed as an input too."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [entry for entry in model.graph.input if entry.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 8)
+
+
+def _modernised(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """The model with operator set 13 or later, and no mention of other operator sets."""
+    import onnx
+
+    version = max((e.version for e in model.opset_import if e.domain in ("", "ai.onnx")), default=1)
+    del model.opset_import[:]
+    model.opset_import.add(domain="", version=version)
+    if version >= _LEAST_OPSET:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, _USUAL_OPSET)
+    except Exception as error:
+        raise TrunkError(
+            f"{path.name} is written in the operator set {version} and could not be brought to "
+            f"{_USUAL_OPSET}: {error}. Export it with operator set {_LEAST_OPSET} or later."
+        ) from error
