@@ -135,3 +135,8 @@ def _processor() -> str:
 def peak_bytes_of_this_process() -> int:
     """The most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def use_home(home: Path) -> None:
+    """Make this process use a home of its own."""
+    os.environ["NINEBRAINS_HOME"] = str(home)

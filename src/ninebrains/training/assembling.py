@@ -117,9 +117,9 @@ class _Pen:
     ) -> None:
         from onnx import helper
 
-        self.nodes.append(
-            helper.make_node(operator, inputs, [output], name=f"head/{output}", **attributes)
-        )
+        node = helper.make_node(operator, inputs, [output], name=f"head/{output}")
+        node.attribute.extend(helper.make_attribute(*pair) for pair in attributes.items())
+        self.nodes.append(node)
 
     def reduce(self, operator: str, value: str, output: str, *, axis: int, keep: bool) -> None:
         """A reduction: its axes became an input with operator set 18."""

@@ -83,7 +83,7 @@ def _weighted_mean(features: npt.NDArray[np.float32], weights: Floats) -> Floats
     total = np.zeros(features.shape[1])
     for part in blocks(len(features)):
         total += weights[part] @ features[part].astype(np.float64)
-    return total / weights.sum()
+    return np.asarray(total / weights.sum())
 
 
 def _from_gram(centred: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
@@ -93,7 +93,7 @@ def _from_gram(centred: Floats, weights: Floats) -> tuple[Floats, Floats, Floats
     keep = _significant(energies)
     energies, vectors = energies[keep][::-1], vectors[:, keep][:, ::-1]
     axes = weighted.T @ (vectors / np.sqrt(np.maximum(energies, _TINY)))
-    return vectors * np.sqrt(energies) / root, energies, axes
+    return np.asarray(vectors * np.sqrt(energies) / root), energies, axes
 
 
 def _from_covariance(

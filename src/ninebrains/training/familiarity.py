@@ -135,4 +135,4 @@ def _spread(residuals: Floats, freedom: int) -> tuple[Floats, Floats, float]:
 def _squared(model: Familiarity, features: Floats) -> Floats:
     unit = _unit(np.asarray(features))
     nearest = (unit @ model.linear.T + model.offset).min(axis=1)
-    return np.maximum(((unit @ model.axes) ** 2) @ model.gains + nearest, 0.0)
+    return np.asarray(np.maximum(((unit @ model.axes) ** 2) @ model.gains + nearest, 0.0))

@@ -58,7 +58,7 @@ class Sigmoid:
 
     def gradient(self, scores: Floats, targets: Floats) -> Floats:
         """Probability minus target, averaged over the labels."""
-        return (self.probabilities(scores) - targets) / targets.shape[1]
+        return np.asarray((self.probabilities(scores) - targets) / targets.shape[1])
 
 
 class Identity:
