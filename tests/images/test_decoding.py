@@ -36,6 +36,7 @@ def scene(width=120, height=90):
         ("PNG", {}, 0),
         ("WEBP", {"lossless": True}, 0),
         ("BMP", {}, 0),
+        ("PPM", {}, 0),
         ("TIFF", {}, 0),
         ("TIFF", {"compression": "tiff_lzw"}, 0),
         ("AVIF", {"quality": 95, "subsampling": "4:4:4"}, 16),
@@ -266,7 +267,7 @@ def test_inspect_reads_the_header_only():
 
 
 def test_is_photo_goes_by_content():
-    for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
+    for form in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"):
         assert is_photo(encode(scene(), form)[:32]), form
-    for data in (b"%PDF-1.7", b"hello", b"", b"BM", b"\0\0\0\x18ftypmp42"):
+    for data in (b"%PDF-1.7", b"hello", b"", b"BM", b"P5", b"\0\0\0\x18ftypmp42"):
         assert not is_photo(data)

@@ -45,7 +45,7 @@ def doctor(
     from ninebrains.places import cache_folder, data_folder
     from ninebrains.workers import usable_cores
 
-    found = {
+    found: dict[str, object] = {
         "ninebrains": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

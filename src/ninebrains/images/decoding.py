@@ -23,7 +23,7 @@ from ninebrains.errors import PhotoError
 
 Pixels = npt.NDArray[np.uint8]
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
 _EXIF_ORIENTATION = 0x0112
 _JPEG_PLAIN_COLORS = ("RGB", "YCbCr", "Gray")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
@@ -60,6 +60,7 @@ def is_photo(head: bytes) -> bool:
         or head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
         or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
         or (head.startswith(b"BM") and len(head) >= 18 and head[6:10] == b"\x00\x00\x00\x00")
+        or (head[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6") and head[2:3].isspace())
         or (head[4:8] == b"ftyp" and head[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"))
     )
 
@@ -168,7 +169,7 @@ def guarded(data: bytes) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise PhotoError(
             f"not a photo: {_describe(data)}. "
-            "Expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC."
+            "Expected JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC."
         ) from error
     except MemoryError as error:
         raise PhotoError(

@@ -1,1 +1,25 @@
-"""Backbones: importing them, keeping them, finding them by name."""
+"""Trunks: backbone networks made from ONNX classifiers, kept for every brain that needs them."""
+
+from ninebrains.trunks.importing import import_trunk
+from ninebrains.trunks.inputs import InputOverrides
+from ninebrains.trunks.store import (
+    TrunkSummary,
+    add_trunk,
+    list_trunks,
+    load_trunk,
+    remove_trunk,
+    summarise,
+)
+from ninebrains.trunks.trunk import Trunk
+
+__all__ = [
+    "InputOverrides",
+    "Trunk",
+    "TrunkSummary",
+    "add_trunk",
+    "import_trunk",
+    "list_trunks",
+    "load_trunk",
+    "remove_trunk",
+    "summarise",
+]

@@ -49,7 +49,9 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
             everything passes through.
     """
     wiring = Wiring(model)
-    ends = [_above_last_layer(wiring, output.name) for output in model.graph.output]
+    photos = model.graph.input[0].name
+    varying = wiring.computed_from(photos)
+    ends = [_above_last_layer(wiring, output.name, varying) for output in model.graph.output]
     found = [end for end in ends if end is not None]
     if not found:
         output = model.graph.output[0].name
@@ -60,11 +62,12 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
             "Expected an image classifier; detectors and segmenters cannot be trunks."
         )
     shapes = _shapes(model)
-    photos = model.graph.input[0].name
     for node in reversed(model.graph.node):
         pooling = _as_pooling(node, wiring, shapes)
-        # A pooling inside a squeeze-and-excitation block has a way around it; the last one has none.
-        if pooling is not None and any(
+        # A squeeze-and-excitation block has a way around its pooling; the last one has none.
+        if pooling is None or not _is_convolved(wiring, pooling.feature_map):
+            continue
+        if any(
             pooling.pooled in wiring.needed_for([end])
             and photos not in wiring.needed_for([end], without=pooling.pooled)
             for end in found
@@ -77,25 +80,23 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
     )
 
 
-def _above_last_layer(wiring: Wiring, output: str) -> str | None:
+def _above_last_layer(wiring: Wiring, output: str, varying: set[str]) -> str | None:
     """What the final linear layer reads; for a network without one its pooled output."""
     name = output
     while name in wiring.makers and wiring.makers[name].op_type in _LAST_STEPS:
         name = wiring.makers[name].input[0]
     node = wiring.makers.get(name)
     if node is not None and node.op_type == "Add":
-        varying = [entry for entry in node.input if entry not in wiring.tensors]
-        node = wiring.makers.get(varying[0]) if len(varying) == 1 else None
+        terms = [entry for entry in node.input if entry in varying]
+        node = wiring.makers.get(terms[0]) if len(terms) == 1 else None
     if node is None:
         return None
     if node.op_type in ("GlobalAveragePool", "ReduceMean"):
         return str(node.output[0])
-    if node.op_type in ("Gemm", "MatMul") and node.input[1] in wiring.tensors:
-        return str(node.input[0])
-    weights = wiring.tensors.get(node.input[1]) if node.op_type == "Conv" else None
-    if weights is not None and math.prod(weights.dims[2:]) == 1:
-        return str(node.input[0])
-    return None
+    if node.op_type not in ("Gemm", "MatMul", "Conv") or node.input[1] in varying:
+        return None
+    kernel = int_list(node, "kernel_shape") if node.op_type == "Conv" else None
+    return str(node.input[0]) if math.prod(kernel or [1]) == 1 else None
 
 
 def _as_pooling(
@@ -121,6 +122,12 @@ def _as_pooling(
     if spatial == [2, 3]:
         return Pooling(output, source, "nchw")
     return Pooling(output, source, "nhwc") if spatial == [1, 2] else None
+
+
+def _is_convolved(wiring: Wiring, name: str) -> bool:
+    """Whether a value comes from convolutions, as a feature map does."""
+    makers = (wiring.makers.get(entry) for entry in wiring.needed_for([name]))
+    return any(node is not None and node.op_type == "Conv" for node in makers)
 
 
 def _is_single(shapes: dict[str, list[int | None]], name: str) -> bool:

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ninebrains.brains.graph import LARGEST_TENSOR_ELEMENTS, check_operators
+from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS, check_operators
 from ninebrains.errors import BrainError, TrunkError
 from ninebrains.trunks.wiring import attribute
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 LARGEST_FILE_BYTES = 1024**3
 _LEAST_OPSET, _USUAL_OPSET = 13, 17
+_RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 _UNREPEATABLE = {
     "DynamicQuantizeLinear": "scales by the whole batch, so the answer for one photo would depend "
     "on the others. Use the float32 model, or static quantisation",
     **dict.fromkeys(
-        ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial")
-        + ("Bernoulli",),
+        (*_RANDOM, "Multinomial", "Bernoulli"),
         "draws random numbers, so answers could not be repeated. Export the model for inference",
     ),
 }
@@ -81,7 +81,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _bring_inside(tensor: onnx.TensorProto, model_path: Path) -> bytes:
-    """Check a constant's size; read it from its file if it lies in one, and return what was read."""
+    """Check a constant's size, and read it if it lies in a file. Return what was read."""
     import onnx
 
     elements = math.prod(tensor.dims)
@@ -102,10 +102,10 @@ def _bring_inside(tensor: onnx.TensorProto, model_path: Path) -> bytes:
             "model's folder; this is not allowed. Keep the model's files together in one folder."
         )
     try:
-        length = elements * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        length = elements * int(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
         with path.open("rb") as file:
             file.seek(int(entries.get("offset", "0")))
-            raw = file.read(length)
+            raw: bytes = file.read(length)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise TrunkError(

@@ -69,6 +69,14 @@ class Wiring:
                 waiting.extend(entry for entry in self.makers[name].input if entry)
         return found
 
+    def computed_from(self, name: str) -> set[str]:
+        """Every value that depends on the value `name`, itself included."""
+        found = {name}
+        for node in self.graph.node:  # in an order where makers come before readers
+            if found.intersection(node.input):
+                found.update(node.output)
+        return found
+
 
 def attribute(node: onnx.NodeProto, name: str, default: object = None) -> object:
     """The value of a node's attribute: an int, float, bytes, tensor or list."""
