@@ -69,7 +69,7 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
             continue
         if any(
             pooling.pooled in wiring.needed_for([end])
-            and photos not in wiring.needed_for([end], without=pooling.pooled)
+            and not wiring.bypasses(pooling.pooled, photos, end)
             for end in found
         ):
             return pooling

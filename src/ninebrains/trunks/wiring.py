@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,21 +51,28 @@ class Wiring:
         readers = self.readers.get(name, [])
         return readers[0] if len(readers) == 1 else None
 
-    def needed_for(self, names: Iterable[str], *, without: str = "") -> set[str]:
-        """Every value that `names` are computed from, themselves included.
+    def needed_for(self, names: Iterable[str]) -> set[str]:
+        """Every value that `names` are computed from, themselves included."""
+        return self._upwards(names, stop="", through=lambda _: True)
 
-        Args:
-            names: where to begin.
-            without: a value to stop at, as if it were given.
+    def bypasses(self, name: str, start: str, end: str) -> bool:
+        """Whether what `start` holds reaches `end` by another way than through the value `name`.
+
+        Sizes do not count: many exports ask a map for the number of photos.
         """
+        return start in self._upwards([end], name, lambda node: node.op_type != "Shape")
+
+    def _upwards(
+        self, names: Iterable[str], stop: str, through: Callable[[onnx.NodeProto], bool]
+    ) -> set[str]:
         found: set[str] = set()
         waiting = [name for name in names if name]
         while waiting:
             name = waiting.pop()
-            if name in found or name == without:
+            if name in found or name == stop:
                 continue
             found.add(name)
-            if name in self.makers:
+            if name in self.makers and through(self.makers[name]):
                 waiting.extend(entry for entry in self.makers[name].input if entry)
         return found
 

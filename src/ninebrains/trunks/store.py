@@ -1,0 +1,252 @@
+"""Trunks on disk: `data_folder()/trunks/<name>/{trunk.json, graph.onnx}`, weights in the pool."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ninebrains.brains import pool
+from ninebrains.brains.checking import check
+from ninebrains.brains.graph import Graph
+from ninebrains.brains.manifest import NAME_PATTERN, Sha256, name_from
+from ninebrains.errors import BrainError, OutputError, TrunkError
+from ninebrains.images import Contract
+from ninebrains.places import data_folder, write_bytes
+from ninebrains.trunks.importing import check_name, import_trunk
+from ninebrains.trunks.trunk import Trunk
+
+_LEAST_HASH_LETTERS = 8
+
+
+class TrunkRecord(BaseModel):
+    """The whole of `trunk.json`. The hash is the graph's, which names every weight by its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=NAME_PATTERN)
+    hash: Sha256
+    contract: Contract
+    num_features: int = Field(ge=1)
+    map_size: tuple[int, int]
+    family: str
+    source: str
+
+
+@dataclass(frozen=True)
+class TrunkSummary:
+    """What a list of trunks shows about one.
+
+    Attributes:
+        name: under which it is kept.
+        record: what is known about it; None where trunk.json is damaged.
+        size_bytes: graph and weights together; weights may be shared with others.
+        problem: what is wrong with it, or None. Hashes are not checked for this.
+    """
+
+    name: str
+    record: TrunkRecord | None
+    size_bytes: int
+    problem: str | None = None
+
+
+def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
+    """Keep a trunk for later. Adding the same one again mends what is damaged.
+
+    Args:
+        trunk: the trunk.
+        replace: whether another trunk of that name may go.
+
+    Raises:
+        TrunkError: another trunk has that name.
+        OutputError: it cannot be written.
+    """
+    check_name(trunk.name)
+    record = TrunkRecord(
+        name=trunk.name,
+        hash=trunk.hash,
+        contract=trunk.contract,
+        num_features=trunk.num_features,
+        map_size=trunk.map_size,
+        family=trunk.family,
+        source=trunk.source,
+    )
+    folder = _folder(trunk.name)
+    with pool.locked():
+        before = _known_record(folder)
+        is_other = before is not None and _identity(before) != _identity(record)
+        if is_other and not replace:
+            raise TrunkError(
+                f"there is another trunk {trunk.name!r}, from {before.source if before else '?'}. "
+                "Choose another name, or replace it (--replace, or replace=True)."
+            )
+        pool.put(trunk.graph.weights)
+        write_bytes(folder / "graph.onnx", trunk.graph.data)
+        write_bytes(folder / "trunk.json", record.model_dump_json(indent=2).encode() + b"\n")
+        if is_other:
+            pool.collect(pool.references())
+
+
+def load_trunk(wanted: str | os.PathLike[str]) -> Trunk:
+    """A trunk that was added before.
+
+    Args:
+        wanted: its name, its hash (the first 8 letters are enough), or the path of an ONNX file,
+            which is then imported but not kept.
+
+    Raises:
+        TrunkError: there is none, or it is damaged.
+
+    Example:
+        >>> load_trunk("mobilenet_v2_100").num_features  # doctest: +SKIP
+        1280
+    """
+    text = os.fspath(wanted)
+    if text.endswith(".onnx"):
+        return import_trunk(text, name_from(Path(text).stem))
+    name = _name_of(text)
+    try:
+        return _read(name)
+    except TrunkError as error:
+        # It may be being replaced just now: look again when nobody is writing.
+        try:
+            with pool.locked():
+                return _read(name)
+        except OutputError:
+            raise error from None  # a folder that cannot be written is not being replaced
+
+
+def list_trunks() -> list[TrunkSummary]:
+    """Every trunk that is kept, by name."""
+    root = data_folder() / "trunks"
+    if not root.is_dir():
+        return []
+    names = sorted(path.name for path in root.iterdir() if (path / "trunk.json").exists())
+    return [summarise(name) for name in names]
+
+
+def summarise(name: str) -> TrunkSummary:
+    """What is known about a trunk without reading its weights.
+
+    Raises:
+        TrunkError: there is no such trunk.
+    """
+    folder = _folder(_name_of(name))
+    paths = [folder / "graph.onnx"]
+    record, problem = None, None
+    try:
+        record = _record(folder)
+        paths += [pool.folder() / weight for weight in pool.named_in(paths[0].read_bytes())]
+    except (TrunkError, OSError) as error:
+        problem = str(error)
+    missing = [path for path in paths if not path.is_file()]
+    if missing and problem is None:
+        problem = f"{len(missing)} of its files are missing; add it again"
+    size_bytes = sum(path.stat().st_size for path in paths if path not in missing)
+    return TrunkSummary(folder.name, record, size_bytes, problem)
+
+
+def remove_trunk(name: str) -> int:
+    """Forget a trunk and the weights that nothing else uses; return how many bytes that freed.
+
+    Brains made with it hold their own copy of the graph and still run.
+
+    Raises:
+        TrunkError: there is no such trunk.
+    """
+    with pool.locked():
+        folder = _folder(_name_of(name))
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise TrunkError(f"cannot remove {folder}: {error.strerror or error}.") from error
+        return pool.collect(pool.references())
+
+
+def _folder(name: str) -> Path:
+    return data_folder() / "trunks" / name
+
+
+def _identity(record: TrunkRecord) -> tuple[str, Contract]:
+    return (record.hash, record.contract)
+
+
+def _name_of(wanted: str) -> str:
+    """The name of a trunk, from its name or the beginning of its hash."""
+    if re.fullmatch(NAME_PATTERN, wanted) and (_folder(wanted) / "trunk.json").exists():
+        return wanted
+    known = {} if not (data_folder() / "trunks").is_dir() else _known_hashes()
+    if len(wanted) >= _LEAST_HASH_LETTERS:
+        names = [name for name, value in known.items() if value.startswith(wanted)]
+        if len({known[name] for name in names}) == 1:
+            return names[0]
+    listed = ", ".join(known) or "none yet"
+    raise TrunkError(
+        f"there is no trunk {wanted!r}; known are: {listed}. Add one with "
+        "`ninebrains trunk add MODEL.onnx --name NAME`."
+    )
+
+
+def _known_hashes() -> dict[str, str]:
+    folders = sorted((data_folder() / "trunks").iterdir())
+    records = [(folder.name, _known_record(folder)) for folder in folders]
+    return {name: record.hash for name, record in records if record is not None}
+
+
+def _known_record(folder: Path) -> TrunkRecord | None:
+    """What is on record, or None where nothing is or it is damaged."""
+    try:
+        return _record(folder)
+    except TrunkError:
+        return None
+
+
+def _record(folder: Path) -> TrunkRecord:
+    path = folder / "trunk.json"
+    try:
+        record = TrunkRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise TrunkError(f"cannot read {path}: {error.strerror or error}.") from error
+    except ValidationError as error:
+        raise _damaged(folder.name, f"trunk.json: {error.errors()[0]['msg']}") from error
+    if record.name != folder.name:
+        raise _damaged(folder.name, f"trunk.json belongs to {record.name!r}")
+    return record
+
+
+def _read(name: str) -> Trunk:
+    folder = _folder(name)
+    record = _record(folder)
+    try:
+        data = (folder / "graph.onnx").read_bytes()
+    except OSError as error:
+        raise _damaged(name, f"graph.onnx: {error.strerror or error}") from error
+    try:
+        graph = Graph(data, pool.load(pool.named_in(data)))
+        if graph.hash != record.hash:
+            raise _damaged(name, "graph.onnx does not match the hash in trunk.json")
+        check(data, {weight: len(raw) for weight, raw in graph.weights.items()})
+    except BrainError as error:
+        raise _damaged(name, str(error)) from error
+    return Trunk(
+        name=name,
+        graph=graph,
+        contract=record.contract,
+        num_features=record.num_features,
+        map_size=record.map_size,
+        family=record.family,
+        source=record.source,
+    )
+
+
+def _damaged(name: str, what: str) -> TrunkError:
+    return TrunkError(
+        f"trunk {name!r} is damaged: {what}. Add it again from its ONNX file: "
+        f"`ninebrains trunk add MODEL.onnx --name {name} --replace`."
+    )
