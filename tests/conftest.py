@@ -1,8 +1,12 @@
-"""Fixtures for every test: a home of its own, and the shared photos where they are."""
+"""Fixtures for every test: a home of its own, a small trunk, and the shared photos where they are."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.making import write_model, write_photos
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -21,3 +25,48 @@ def shared():
     if not (SHARED / "data").is_dir():
         pytest.skip("the folder ../shared with real photos and models is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    """A small classifier in ONNX."""
+    return write_model(tmp_path_factory.mktemp("model") / "small.onnx")
+
+
+@pytest.fixture(scope="session")
+def small_trunk(model_file):
+    """That classifier as a trunk."""
+    from ninebrains.trunks import import_trunk
+
+    return import_trunk(model_file, "small")
+
+
+@pytest.fixture
+def stored_trunk(home, small_trunk):
+    """The small trunk in this test's home; its name."""
+    from ninebrains.trunks import add_trunk
+
+    add_trunk(small_trunk)
+    return small_trunk.name
+
+
+@pytest.fixture(scope="session")
+def pets(tmp_path_factory):
+    """40 photos of cats and 40 of dogs. Tests must not change them."""
+    return write_photos(tmp_path_factory.mktemp("pets"), {"cat": 40, "dog": 40})
+
+
+@pytest.fixture
+def ninebrains():
+    """Run the command line in a process of its own; give what it printed and its exit code."""
+
+    def run(*arguments, check=0, **options):
+        command = [sys.executable, "-m", "ninebrains.cli", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+        done.out, done.err = done.stdout.decode(), done.stderr.decode()
+        if check is not None:
+            assert done.returncode == check, f"{done.out}\n{done.err}"
+        assert "Traceback" not in done.err, done.err
+        return done
+
+    return run

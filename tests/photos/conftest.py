@@ -1,7 +1,8 @@
 """Fixtures of the tests of photos."""
 
 import pytest
-from tests_photos import classes
+
+from tests.photos.making import classes
 
 
 @pytest.fixture

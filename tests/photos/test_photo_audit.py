@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 from PIL import ImageFilter
-from tests_photos import classes, jpeg, looked, picture, table, write
 
 from ninebrains.photos import audit, examine_all, read_dataset, split_photos
+from tests.photos.making import classes, jpeg, looked, picture, table, write
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from tests_photos import classes, jpeg, looked, picture, write
 
 from ninebrains import images
 from ninebrains.photos import (
@@ -15,6 +14,7 @@ from ninebrains.photos import (
     find_photos,
     read_dataset,
 )
+from tests.photos.making import classes, jpeg, looked, picture, write
 
 
 def facts_of(data):

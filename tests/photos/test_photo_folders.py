@@ -5,10 +5,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tests_photos import classes, jpeg, names, picture, reasons, write
 
 from ninebrains.errors import DataError
 from ninebrains.photos import find_photos, printable, read_dataset, require_trainable
+from tests.photos.making import classes, jpeg, names, picture, reasons, write
 
 
 def test_a_folder_for_each_class_is_read_in_alphabetical_order(tmp_path):

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests_photos import classes, looked, made, write
 
 from ninebrains.errors import DataError
 from ninebrains.photos import (
@@ -13,6 +12,7 @@ from ninebrains.photos import (
     require_trainable,
     split_photos,
 )
+from tests.photos.making import classes, looked, made, write
 
 
 def different(num, seed=0):

@@ -1,8 +1,8 @@
 import pytest
-from tests_photos import names, reasons, table, write
 
 from ninebrains.errors import DataError
 from ninebrains.photos import read_dataset
+from tests.photos.making import names, reasons, table, write
 
 
 @pytest.fixture
