@@ -124,7 +124,9 @@ def _inside(slope: Vector, shift: Vector) -> Normalisation | None:
     fits = []
     for largest in (1.0, 255.0):
         spread, top = slope * largest, slope * largest + shift
-        scaled = bool(np.all((spread >= 0.9) & (spread <= 9.0)))
+        scaled = bool(np.all((spread >= 0.9) & (spread <= 9.0) & (shift < 0.0)))
+        # Division by 255 alone is a whole normalisation; any other lone factor may be half of one.
+        scaled |= bool(np.allclose(slope, 1 / 255)) and largest == 255.0
         # Means subtracted and nothing else: only then do values stay in the hundreds.
         centred = bool(np.all((spread > 200.0) & (spread < 256.0) & (shift < -50.0)))
         if np.all(shift <= 0.0) and np.all(top > 0.0) and (scaled or centred):
