@@ -120,3 +120,11 @@ def test_the_fingerprint_stands_for_everything_that_decides_the_pixels():
     ]
     assert len({contract.fingerprint for contract in contracts}) == len(contracts)
     assert Contract(8, 8).fingerprint == Contract(8, 8).fingerprint
+
+
+def test_every_size_of_photo_can_be_fitted():
+    for width in range(1, 400, 7):
+        for height in (1, 50, 333, 399):
+            for fit in ("crop", "pad", "stretch"):
+                pixels = np.zeros((height, width, 3), np.uint8)
+                assert prepare(pixels, Contract(224, 224, fit=fit)).shape == (224, 224, 3)

@@ -39,7 +39,9 @@ def fit_pixels(pixels: Pixels, contract: Contract) -> Pixels:
     image = Image.fromarray(pixels)
     size = (contract.width, contract.height)
     if contract.fit != "pad":
-        box = seen_box(contract, width, height)
+        left, top, right, bottom = seen_box(contract, width, height)
+        # Rounding may put an edge a hair outside, which Pillow refuses.
+        box = (max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height))
         return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
     scale = min(contract.width / width, contract.height / height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +15,7 @@ from PIL import Image
 from ninebrains.errors import PhotoError
 from ninebrains.images import Limits, PhotoInfo, Pixels, decode, read_photo
 from ninebrains.photos.dataset import Photo, Problem, printable
+from ninebrains.workers import map_ahead, usable_cores
 
 THUMBNAIL_SIDE = 16
 EXAMINED_SIDE = 224
@@ -180,7 +179,8 @@ def examine_all(
     """
     facts: list[PhotoFacts | None] = []
     problems: list[Problem] = []
-    for photo, looked in zip(photos, _looks(photos, limits), strict=True):
+    looks = map_ahead(partial(_look, limits=limits), photos, ahead=4 * usable_cores())
+    for photo, looked in zip(photos, looks, strict=True):
         if isinstance(looked, PhotoFacts):
             facts.append(looked)
         else:
@@ -189,22 +189,6 @@ def examine_all(
         if progress is not None:
             progress(len(facts), len(photos))
     return facts, problems
-
-
-def _looks(photos: Sequence[Photo], limits: Limits | None) -> Iterator[PhotoFacts | PhotoError]:
-    """Facts or errors in the photos' order, with a short queue ahead of the reader."""
-    workers = min(16, os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="examine")
-    try:
-        remaining = iter(photos)
-        queue: list[Future[PhotoFacts | PhotoError]] = [
-            pool.submit(_look, photo, limits) for photo in islice(remaining, 2 * workers)
-        ]
-        while queue:
-            yield queue.pop(0).result()
-            queue += [pool.submit(_look, photo, limits) for photo in islice(remaining, 1)]
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _look(photo: Photo, limits: Limits | None) -> PhotoFacts | PhotoError:

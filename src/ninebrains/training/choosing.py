@@ -39,6 +39,7 @@ class Head:
         temperature: what the scores were divided by.
         chosen: which candidate this is.
         candidates: everything that was tried.
+        basis: of the training photos, for what else is computed from them.
     """
 
     weights: Floats
@@ -47,6 +48,7 @@ class Head:
     temperature: float
     chosen: Candidate
     candidates: tuple[Candidate, ...]
+    basis: Basis
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def choose_head(examples: Examples, link: Link, seed: int) -> Head:
         temperature=1.0 / best.sharpness,
         chosen=best.candidate,
         candidates=tuple(entry.candidate for entry in entries),
+        basis=plain.basis,
     )
 
 

@@ -182,10 +182,10 @@ def _verdict(laws: list[Law], num_photos: int, full: float, num_groups: int, mea
         typical = float(np.median(needed))
         if np.isfinite(typical):
             low, high = np.quantile(needed, [0.1, 0.9], method="nearest")
-            return _more_photos(goal, typical, low, high, num_photos, num_groups)
+            return _more_photos(goal, full, (typical, low, high), num_photos, num_groups)
     name = {"accuracy": "accuracy", "r2": "R²"}.get(measure, "mean average precision")
     return (
-        f"Twice as many photos would bring the {name} from {full:.1%} to about "
+        f"Twice as many photos would bring the out-of-sample {name} from {full:.1%} to about "
         f"{np.median(doubled):.1%} (give or take {doubt:.1%})."
     )
 
@@ -198,17 +198,23 @@ def _photos_for(law: Law, goal: float, num_photos: int) -> float:
 
 
 def _more_photos(
-    goal: float, typical: float, low: float, high: float, num_photos: int, num_groups: int
+    goal: float,
+    full: float,
+    needed: tuple[float, float, float],
+    num_photos: int,
+    num_groups: int,
 ) -> str:
+    typical, low, high = needed
+
     def more(size: float) -> str:
         if not np.isfinite(size):
             return f"more than {_rounded((MOST_TIMES_AHEAD - 1) * num_photos / num_groups)}"
         return str(_rounded((size - num_photos) / num_groups))
 
     return (
-        f"About {more(typical)} more photos a label would bring {goal:.1%} "
-        f"(likely between {more(low)} and {more(high)})."
-    ).replace(".0%", " %")
+        f"Out-of-sample accuracy is {full:.1%} now; about {more(typical)} more photos a label "
+        f"would bring {100 * goal:g} % (likely between {more(low)} and {more(high)})."
+    )
 
 
 def _rounded(count: float) -> int:

@@ -51,7 +51,9 @@ def fit_logistic(
     """
     from scipy.optimize import minimize
 
-    index = np.arange(len(targets)) if chosen is None else chosen
+    rows_all, targets_all, index = basis.rows, targets, np.arange(len(targets))
+    if chosen is not None:
+        rows_all, targets_all, index = basis.rows[chosen], targets[chosen], chosen
     num_axes, num_targets = basis.rows.shape[1], targets.shape[1]
     weights = basis.weights[index] / basis.weights[index].sum()
     # With sigmoids the loss is a mean over labels: the penalty is scaled alike.
@@ -65,9 +67,8 @@ def fit_logistic(
         loss = 0.5 * penalty * float((inner[:-1] * step).ravel() @ (inner[:-1] * step).ravel())
         slope = np.zeros_like(inner)
         for part in blocks(len(index)):
-            rows = basis.rows[index[part]] if chosen is not None else basis.rows[part]
+            rows, wanted = rows_all[part], targets_all[part]
             scores = rows @ coefficients + inner[-1].astype(rows.dtype)
-            wanted = targets[index[part]]
             loss += float(weights[part] @ link.losses(scores, wanted))
             pull = link.gradient(scores, wanted) * weights[part, None]
             slope[:-1] += rows.T @ pull.astype(rows.dtype)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ninebrains.brains import manifest
 from ninebrains.brains.manifest import Calibration, Label, LearningCurve, Metrics, Task
-from ninebrains.training.basis import Floats, make_basis
+from ninebrains.training.basis import Floats
 from ninebrains.training.calibrating import calibration
 from ninebrains.training.choosing import Examples, Head, choose_head
 from ninebrains.training.curve import MOST_PHOTOS, CurveData, Score, learning_curve
@@ -172,15 +172,16 @@ def _curve(study: Study, fitted: Fitted, recipe: Recipe) -> LearningCurve:
     rows = study.train
     measure, score = _QUALITY[study.task]
     full = score(fitted.raw[rows], study.targets.matrix[rows])
+    drawn = np.arange(len(rows))
     if len(rows) > 2 * MOST_PHOTOS:
-        drawn = np.random.default_rng(recipe.seed).permutation(len(rows))[: 2 * MOST_PHOTOS]
-        rows = rows[np.sort(drawn)]
-    targets = study.targets.take(rows)
-    weights, _ = balance(study.task, targets, fitted.balanced)
-    basis = make_basis(_take(study.features, rows), weights)
+        order = np.random.default_rng(recipe.seed).permutation(len(rows))
+        drawn = np.sort(order[: 2 * MOST_PHOTOS])
+    targets, basis = study.targets.take(rows[drawn]), fitted.head.basis
     ridges = [candidate for candidate in fitted.head.candidates if candidate.head == "ridge"]
     penalty = min(ridges, key=lambda candidate: candidate.loss).penalty
-    data = CurveData(basis.rows, targets.matrix, basis.weights, targets.groups, penalty)
+    data = CurveData(
+        basis.rows[drawn], targets.matrix, basis.weights[drawn], targets.groups, penalty
+    )
     return learning_curve(data, measure, score, full, recipe.seed)
 
 
