@@ -44,7 +44,7 @@ class Graph:
         """SHA-256 (hex) of `data`. It names every weight by its hash, so it stands for them too."""
         return hashlib.sha256(self.data).hexdigest()
 
-    def session(self, threads: int | None = None) -> Any:
+    def session(self, threads: int | None = None) -> Any:  # noqa: ANN401 - onnxruntime has no types
         """Compile for this machine's processor with ONNX Runtime.
 
         Args:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains.manifest import Label
+from ninebrains.brains.manifest import Label, Manifest, find_label
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
 
@@ -94,16 +94,24 @@ class Inference:
             BrainError: the brain has no heat maps, or no such label.
         """
         if self.heatmaps is None:
-            raise BrainError(f"{self.brain} was asked for an answer without heat maps")
-        wanted = self.top.index if label is None else label
-        for known in self.labels:
-            if wanted in (known.name, known.id, known.index):
-                return np.asarray(self.heatmaps[known.index])
-        names = ", ".join(known.name for known in self.labels[:20])
-        raise BrainError(f"no label {label!r}; {self.brain} knows {names}")
+            raise BrainError(
+                f"this answer of {self.brain} has no heat maps: it was asked for without "
+                "(`heatmaps=True` asks for them), or the brain computes none"
+            )
+        if label is None:
+            return np.asarray(self.heatmaps[self.top.index])
+        try:
+            return np.asarray(self.heatmaps[find_label(self.labels, label).index])
+        except KeyError as error:
+            raise BrainError(str(error.args[0])) from error
 
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
-        """Plain values for JSON: everything but features and heat maps."""
+    def to_dict(self, top: int | None = None, threshold: float = 0.0) -> dict[str, Any]:
+        """Plain values for JSON: everything but features and heat maps.
+
+        Args:
+            top: at most that many instances.
+            threshold: only instances whose score reaches it.
+        """
         return {
             "brain": self.brain,
             "answer": self.answer,
@@ -115,8 +123,54 @@ class Inference:
                     "score": instance.score,
                     **({"value": instance.value} if instance.value is not None else {}),
                 }
-                for instance in self.instances[:top]
+                for instance in self.at_least(threshold)[:top]
             ],
             "photo_size": list(self.photo_size),
             "timings": dict(self.timings),
         }
+
+
+def make_inference(
+    manifest: Manifest,
+    values: Mapping[str, Floats],
+    *,
+    photo_size: tuple[int, int],
+    timings: Mapping[str, float],
+    top: int | None = None,
+) -> Inference:
+    """The answer on one photo from what the network gave for it.
+
+    Args:
+        manifest: of the brain.
+        values: one photo's row of each output: `scores` [C] or `values` [1], and whichever of
+            `features` [D], `heatmap` [C, h, w] and `unfamiliar` [] there are.
+        photo_size: (width, height) of the upright photo.
+        timings: milliseconds by step.
+        top: keep only that many instances, one at least.
+    """
+    if manifest.task == "regress":
+        instances = [
+            Instance(label.name, label.id, label.index, 1.0, float(values["values"][label.index]))
+            for label in manifest.labels
+        ]
+    else:
+        scores = values["scores"]
+        # Stable: among equal scores the lower index comes first, on every machine.
+        order = np.argsort(-scores, kind="stable")
+        shown = order if top is None else order[: max(top, 1)]
+        instances = [
+            Instance(label.name, label.id, label.index, float(scores[label.index]))
+            for label in (manifest.labels[place] for place in shown)
+        ]
+    unfamiliar = values.get("unfamiliar")
+    return Inference(
+        brain=f"{manifest.name}@{manifest.version}",
+        instances=tuple(instances),
+        unfamiliar=None if unfamiliar is None else float(unfamiliar),
+        photo_size=photo_size,
+        timings=timings,
+        contract=manifest.contract,
+        features=values.get("features"),
+        heatmaps=values.get("heatmap"),
+        labels=manifest.labels,
+    )

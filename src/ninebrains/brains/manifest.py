@@ -6,6 +6,8 @@ Nothing in it depends on the clock or on where files lie, so the same training g
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -196,26 +198,28 @@ class Manifest(Part):
             ("id", [label.id for label in self.labels]),
             ("name", [label.name for label in self.labels]),
         ):
-            repeated = (
-                sorted({value for value in values if values.count(value) > 1})
-                if len(set(values)) < len(values)
-                else []
-            )
-            if repeated:
-                raise ValueError(f"label {kind} {repeated[0]!r} is used twice")
+            repeated = next((value for value, count in Counter(values).items() if count > 1), None)
+            if repeated is not None:
+                raise ValueError(f"label {kind} {repeated!r} is used twice")
         return self
 
     def label(self, wanted: str | int) -> Label:
-        """The label with this id, name or index.
+        """The label with this name, id or index (see `find_label`)."""
+        return find_label(self.labels, wanted)
 
-        Raises:
-            KeyError: there is none; the message lists the names.
-        """
-        for label in self.labels:
-            if wanted in (label.id, label.name) or (wanted == label.index and wanted is not True):
+
+def find_label(labels: Sequence[Label], wanted: str | int) -> Label:
+    """The label with this name; where no label has it, the one with this id, then this index.
+
+    Raises:
+        KeyError: there is none; the message lists the names.
+    """
+    for key in ("name", "id", "index"):
+        for label in labels:
+            if getattr(label, key) == wanted and not isinstance(wanted, bool):
                 return label
-        names = ", ".join(label.name for label in self.labels[:20])
-        raise KeyError(f"no label {wanted!r}; this brain knows {names}")
+    names = ", ".join(label.name for label in labels[:20])
+    raise KeyError(f"there is no label {wanted!r}; this brain knows {names}")
 
 
 def name_from(text: str) -> str:
