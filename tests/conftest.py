@@ -1,4 +1,4 @@
-"""Fixtures for every test: a home of its own, a small trunk, and the shared photos where they are."""
+"""Fixtures for every test: a home of its own, a small trunk, and the shared photos."""
 
 import subprocess
 import sys

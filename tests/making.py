@@ -1,6 +1,7 @@
 """What tests need and may not bring along: a small network and folders of small photos."""
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ def write_model(path, size=64, seed=0):
     random = np.random.default_rng(seed)
     channels = (3, 24, 48)
     nodes, weights, value = [], [], "input"
-    for layer, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+    for layer, (before, after) in enumerate(itertools.pairwise(channels)):
         kernel = random.normal(size=(after, before, 5, 5)) / np.sqrt(before * 25)
         bias = random.normal(size=after) * 0.1
         for name, array in (("weight", kernel), ("bias", bias)):
