@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS
 from ninebrains.errors import TrunkError
 from ninebrains.trunks.wiring import Wiring, int_list
 
@@ -61,7 +62,16 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
             f"weights): its output {output!r} comes from {maker.op_type if maker else 'nothing'}. "
             "Expected an image classifier; detectors and segmenters cannot be trunks."
         )
-    shapes = _shapes(model)
+    try:
+        shapes = _shapes(model)
+    except Exception as error:
+        raise TrunkError(f"the shapes in {file_name} do not fit together: {error}") from error
+    for name, shape in shapes.items():
+        if math.prod(size or 1 for size in shape) > LARGEST_TENSOR_ELEMENTS:
+            raise TrunkError(
+                f"{file_name} would make a value {name!r} of the shape {shape} for one photo; the "
+                f"limit is {LARGEST_TENSOR_ELEMENTS:,} values."
+            )
     for node in reversed(model.graph.node):
         pooling = _as_pooling(node, wiring, shapes)
         # A squeeze-and-excitation block has a way around its pooling; the last one has none.

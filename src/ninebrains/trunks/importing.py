@@ -66,11 +66,22 @@ def import_trunk(
     normalisation = choose_normalisation(model, overrides, path.name)
     try:
         changed = rewrite(model, form, pooling, normalisation)
-        trunk = _measured(changed, name, form, normalisation, f"{path.name} sha256:{digest}")
-        infer_shapes(check(trunk.graph.data, {k: len(v) for k, v in trunk.graph.weights.items()}))
+        num_features, *map_size = _map_shape(changed)
     except BrainError as error:
         raise TrunkError(f"{path.name}: {error}") from error
-    _check_features(trunk, model, form, pooling, normalisation)
+    set_outputs(changed, num_features, (map_size[0], map_size[1]))
+    trunk = Trunk(
+        name=name,
+        graph=pack(changed),
+        contract=form.contract,
+        num_features=num_features,
+        map_size=(map_size[0], map_size[1]),
+        family=normalisation.family,
+        source=f"{path.name} sha256:{digest}",
+    )
+    photos = checking_photos(form)
+    normalised = _normalised(photos, form, normalisation)
+    _check_features(trunk, photos, _original_features(model, form, pooling, normalised))
     return trunk
 
 
@@ -106,64 +117,57 @@ def checking_photos(form: InputForm) -> Pixels:
     return np.clip(photos, 0, 255).astype(np.uint8)
 
 
-def _measured(
-    model: onnx.ModelProto, name: str, form: InputForm, normalisation: Normalisation, source: str
-) -> Trunk:
-    """The trunk, with the shapes of its outputs as they come out."""
+def _map_shape(model: onnx.ModelProto) -> tuple[int, ...]:
+    """(D, h, w) of the feature map, told without running anything.
+
+    Raises:
+        BrainError: the graph is not one that a brain may have.
+    """
     graph = pack(model)
-    outputs = graph.session().run(
-        ["features", "feature_map"], {"photos": checking_photos(form)[:1]}
-    )
-    num_features, height, width = (int(size) for size in outputs[1].shape[1:])
-    set_outputs(model, num_features, (height, width))
-    return Trunk(
-        name=name,
-        graph=pack(model),
-        contract=form.contract,
-        num_features=num_features,
-        map_size=(height, width),
-        family=normalisation.family,
-        source=source,
-    )
+    weight_bytes = {name: len(data) for name, data in graph.weights.items()}
+    return infer_shapes(check(graph.data, weight_bytes))["feature_map"][1:]
 
 
-def _check_features(
-    trunk: Trunk,
-    model: onnx.ModelProto,
-    form: InputForm,
-    pooling: Pooling,
-    normalisation: Normalisation,
-) -> None:
-    """Compare with the untouched network, one photo at a time and in a batch."""
-    photos = checking_photos(form)
-    original = _original_features(model, form, pooling, _normalised(photos, form, normalisation))
-    single = np.concatenate([trunk.run(photo[None]) for photo in photos])
-    together = trunk.run(photos)
-    if not np.isfinite(original).all():
+def _check_features(trunk: Trunk, photos: Pixels, original: Floats) -> None:
+    """Compare with the untouched network's features, photo by photo and in a batch."""
+    try:
+        single = np.concatenate([trunk.run(photo[None]) for photo in photos])
+        together = trunk.run(photos)
+    except Exception as error:
+        raise TrunkError(
+            f"{trunk.source} cannot be run on {len(photos)} photos at once: {error}. Export it "
+            "with a free batch axis."
+        ) from error
+    if not (np.isfinite(original).all() and np.isfinite(single).all()):
         raise TrunkError(f"{trunk.source} gives features that are not finite numbers.")
     if np.ptp(original, axis=0).max() == 0.0:
         raise TrunkError(f"{trunk.source} gives every photo the same features.")
-    scale = float(np.abs(original).max())
-    cosine = float(
-        np.min(
-            (original * single).sum(1)
-            / (np.linalg.norm(original, axis=1) * np.linalg.norm(single, axis=1) + 1e-30)
-        )
-    )
-    error = float(np.abs(original - single).max()) / scale
-    if not (cosine >= LEAST_COSINE and error <= LARGEST_ERROR):
+    cosine, largest = _least_cosine(original, single), _largest_error(original, single)
+    if not (cosine >= LEAST_COSINE and largest <= LARGEST_ERROR):
         raise TrunkError(
             f"the trunk's features differ from those of {trunk.source}: cosine {cosine:.6f} "
-            f"(at least {LEAST_COSINE}), largest error {error:.2g} of the largest feature (at most "
+            f"(at least {LEAST_COSINE}), largest error {largest:.2g} of the largest feature (at most "
             f"{LARGEST_ERROR}). The network cannot be used as a trunk."
         )
-    batch_error = float(np.abs(together - single).max()) / scale
+    batch_error = _largest_error(single, together)
     if not batch_error <= LARGEST_BATCH_ERROR:
         raise TrunkError(
-            f"{trunk.source} answers differently for a photo alone and among {_NUM_CHECKED}: "
+            f"{trunk.source} answers differently for a photo alone and among {len(photos)}: "
             f"largest error {batch_error:.2g} (at most {LARGEST_BATCH_ERROR}). Export it for "
             "inference (in PyTorch model.eval()), with a free batch axis."
         )
+
+
+def _least_cosine(expected: Floats, found: Floats) -> float:
+    one, other = expected.astype(np.float64), found.astype(np.float64)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return float(np.min((one * other).sum(1) / np.maximum(lengths, 1e-30)))
+
+
+def _largest_error(expected: Floats, found: Floats) -> float:
+    """The largest difference, relative to the largest value."""
+    one, other = expected.astype(np.float64), found.astype(np.float64)
+    return float(np.abs(one - other).max() / max(np.abs(one).max(), 1e-30))
 
 
 def _normalised(photos: Pixels, form: InputForm, normalisation: Normalisation) -> npt.NDArray[Any]:

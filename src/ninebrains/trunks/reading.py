@@ -61,6 +61,7 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
             )
     for tensor in model.graph.initializer:
         digest.update(_bring_inside(tensor, path))
+    _check_form(model, path)
     _lift_constants(model)
     _drop_given_inputs(model)
     return _modernised(model, path), digest.hexdigest()
@@ -121,6 +122,25 @@ def _bring_inside(tensor: onnx.TensorProto, model_path: Path) -> bytes:
     tensor.ClearField("data_location")
     tensor.raw_data = raw
     return raw
+
+
+def _check_form(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse damaged models before anything is read from their operators."""
+    import onnx
+
+    for output in model.graph.output:
+        # The checker demands a shape here, which many exports leave out and nothing here needs.
+        output.type.tensor_type.shape.SetInParent()
+    texts = [text for node in model.graph.node for text in (node.name, *node.input, *node.output)]
+    texts += [tensor.name for tensor in model.graph.initializer]
+    if not all(isinstance(text, str) for text in texts):
+        raise TrunkError(f"{path.name} is not a sound ONNX model: it holds names that are no text")
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        raise TrunkError(f"{path.name} is not a sound ONNX model: {error}") from error
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
 
 
 def _lift_constants(model: onnx.ModelProto) -> None:

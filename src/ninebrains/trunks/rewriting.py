@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ninebrains.errors import TrunkError
 from ninebrains.trunks.finding import Pooling
 from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.normalising import Normalisation
@@ -37,6 +38,9 @@ def rewrite(
         form: its input.
         pooling: where its features are.
         normalisation: what it expects of its input.
+
+    Raises:
+        TrunkError: ONNX Runtime refuses the network.
     """
     import onnx
 
@@ -112,10 +116,13 @@ def _folded(body: onnx.ModelProto) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
         options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(
-            body.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        folded = onnx.load_model(path)
+        try:
+            onnxruntime.InferenceSession(
+                body.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+            folded = onnx.load_model(path)
+        except Exception as error:
+            raise TrunkError(f"ONNX Runtime refuses the network: {error}") from error
     if any(node.domain not in ("", "ai.onnx") for node in folded.graph.node):
         return body  # other runtimes know the default operators only
     version = next(entry.version for entry in folded.opset_import if entry.domain == "")
