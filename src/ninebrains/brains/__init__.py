@@ -6,7 +6,7 @@ from ninebrains.brains.file import load
 from ninebrains.brains.inference import Inference, Instance
 from ninebrains.brains.manifest import Label, Manifest
 from ninebrains.brains.signing import new_key, sign, verify
-from ninebrains.brains.store import add_brain, remove_brain, stored_brains
+from ninebrains.brains.store import add_brain, load_stored, remove_brain, stored_brains
 
 __all__ = [
     "Brain",
@@ -17,6 +17,7 @@ __all__ = [
     "add_brain",
     "diff",
     "load",
+    "load_stored",
     "new_key",
     "remove_brain",
     "sign",

@@ -45,6 +45,18 @@ class Stored:
     weight_bytes: int
     own_bytes: int
 
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON, without labels and metrics (`ninebrains brain show` has them)."""
+        plain: dict[str, object] = {
+            key: getattr(self, key)
+            for key in ("name", "version", "fault", "weight_bytes", "own_bytes")
+        }
+        if self.manifest is not None:
+            plain["task"] = self.manifest.task
+            plain["num_labels"] = len(self.manifest.labels)
+            plain["trunk"] = self.manifest.trunk.name
+        return plain
+
 
 def folder() -> Path:
     """Where the brains lie."""
