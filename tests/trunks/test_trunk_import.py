@@ -1,7 +1,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from ninebrains.brains.graph import unpack
 from ninebrains.errors import TrunkError
@@ -336,3 +336,38 @@ def test_a_real_classifier_needs_no_options(shared):
 def test_real_networks_that_cannot_be_trunks_are_refused_with_the_reason(shared, file, message):
     with pytest.raises(TrunkError, match=message):
         import_trunk(shared / "models" / file, "other")
+
+
+@pytest.mark.parametrize(
+    "build", [networks.torchvision, networks.keras, networks.fixed_batch], ids=lambda f: f.__name__
+)
+def test_a_damaged_file_is_refused_or_read_but_never_crashes(tmp_path, build):
+    whole = networks.save(build(), tmp_path).read_bytes()
+    random = np.random.default_rng(1)
+    refused = 0
+    for turn in range(80):
+        data = bytearray(whole[: random.integers(len(whole))] if turn % 5 == 0 else whole)
+        for _ in range(random.integers(1, 4)):
+            data[random.integers(min(900, len(data)) if turn % 2 else len(data))] = turn * 3 % 256
+        (tmp_path / "damaged.onnx").write_bytes(bytes(data))
+        try:
+            import_trunk(tmp_path / "damaged.onnx", "small")
+        except TrunkError:
+            refused += 1
+    assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "not finite"), (0.0, "the same features")],
+)
+def test_features_that_say_nothing_are_refused(tmp_path, value, message):
+    net = networks.torchvision()
+    net.tensors = [
+        numpy_helper.from_array(np.full((12, 8, 3, 3), value, np.float32), tensor.name)
+        if tensor.name == "features.1.0.weight"
+        else tensor
+        for tensor in net.tensors
+    ]
+    with pytest.raises(TrunkError, match=message):
+        import_trunk(networks.save(net, tmp_path), "small")
