@@ -26,6 +26,22 @@ KNOWN = {
         networks.caffe,
         "keras-caffe",
     ),
+    "ResNet": (lambda: _anonymous("layer1.0", "fc"), networks.imagenet, "torchvision"),
+    "Keras ResNet50V2": (
+        lambda: networks.keras("resnet50v2/conv2_block1_preact_bn/concat"),
+        networks.tf_style,
+        "keras-tf",
+    ),
+    "Keras VGG": (
+        lambda: networks.keras("vgg16/block5_conv3/Conv2D"),
+        networks.caffe,
+        "keras-caffe",
+    ),
+    "Keras Xception": (
+        lambda: networks.keras("block2_sepconv1/depthwise"),
+        networks.tf_style,
+        "keras-tf",
+    ),
     "normalises 0 to 255": (
         lambda: networks.normalising([("Sub", [123.675, 116.28, 103.53]), ("Div", [58.0])]),
         networks.nchw,
@@ -126,11 +142,11 @@ def _custom_operator():
     return model
 
 
-def _anonymous(prefix="backbone", **kind):
-    net = networks.Net(**kind)
+def _anonymous(prefix="backbone", last="head.fc"):
+    net = networks.Net()
     net.node("GlobalAveragePool", [net.body("x", prefix)], "pooled")
     net.node("Flatten", ["pooled"], "flat")
-    net.linear("flat", "head.fc")
+    net.linear("flat", last)
     return net
 
 
