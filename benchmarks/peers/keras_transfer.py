@@ -105,7 +105,8 @@ def train(backbone: str, photos: str, target: str, seed: str) -> None:
             layers.Dense(2, activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     model.fit(learnt, epochs=10, validation_data=validation, verbose=0)
     model.save(target)
     _, accuracy = model.evaluate(tested, verbose=0)

@@ -176,9 +176,8 @@ def test_shell_completion_is_offered(ninebrains):
 
 def test_an_internal_fault_is_exit_1_and_asks_for_a_report(pets, tmp_path):
     code = (
-        "import sys, ninebrains.cli.doctor as doctor\n"
-        "doctor._advice = lambda: 1 / 0\n"
-        "import ninebrains.cli as cli\n"
+        "import sys, ninebrains.cli as cli\n"
+        "sys.modules['ninebrains.cli.doctor']._advice = lambda: 1 / 0\n"
         "sys.argv = ['ninebrains', 'doctor']\n"
         "cli.main()\n"
     )

@@ -19,6 +19,8 @@ from ninebrains.cli.report import report
 from ninebrains.cli.train import train
 from ninebrains.errors import NinebrainsError
 
+_STOPPED = 130
+
 app = typer.Typer(
     help="From a folder of photos to a tested vision model in seconds.",
     no_args_is_help=True,
@@ -61,8 +63,11 @@ def main() -> None:
         app()
     except NinebrainsError as error:
         _leave(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _leave("stopped. What was finished is kept; run the same command again to go on.", 130)
+    except SystemExit as stop:
+        # Typer turns Ctrl-C into this code without a word.
+        if stop.code == _STOPPED:
+            _leave("stopped. What was finished is kept; run the same command again.", _STOPPED)
+        raise
     except BrokenPipeError:
         # The reader of our output has left, as `head` does. Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

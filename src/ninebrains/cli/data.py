@@ -66,7 +66,7 @@ def _suspects(brain: str) -> list[_Suspect]:
     from ninebrains.training.record import load_record
 
     loaded = load(brain)
-    record = load_record(loaded.hash)
+    record = load_record(loaded.graph.hash)
     if record is None:
         raise BrainError(
             f"nothing is known here about the training of {brain}: its record stays on the machine "
