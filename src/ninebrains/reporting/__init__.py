@@ -1,1 +1,5 @@
-"""One self-contained page about a brain."""
+"""The report: one web page that shows how good a brain is, where it fails and where it comes from."""
+
+from ninebrains.reporting.writing import render_report, write_report
+
+__all__ = ["render_report", "write_report"]
