@@ -1,11 +1,12 @@
 """Files that are damaged or made to do harm: each is a BrainError that names the fault."""
 
+import hashlib
 import json
 import os
 import random
 import struct
 import zipfile
-from pathlib import Path
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def good(tmp_path_factory):
     return brain, brain.save(folder / "good.brain").read_bytes(), folder / "bad.brain"
 
 
-def refused(path, match=""):
+def refused(path, match=None):
     with pytest.raises(BrainError, match=match) as caught:
         load(path)
     assert str(path) in str(caught.value)
@@ -62,10 +63,8 @@ def test_any_damage_is_refused_or_harmless(good, data):
         place = data.draw(st.integers(0, len(damaged) - 1))
         damaged[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
     path.write_bytes(damaged)
-    try:
+    with suppress(BrainError):
         assert load(path) == brain
-    except BrainError:
-        pass
 
 
 @pytest.mark.parametrize("extra", [b"x", b"\0" * 22, b"PK\x05\x06" + b"\0" * 18])
@@ -174,7 +173,7 @@ def test_sizes_that_lie_are_refused(good):
     _, data, path = good
     central = data.index(b"PK\x01\x02")
     for field in (20, 24, 42):
-        for lie in (0, 1, 0xFFFFFFFE, 0xFFFFFFFF):
+        for lie in (1, 7, 0xFFFFFFFE, 0xFFFFFFFF):
             place = central + field
             path.write_bytes(data[:place] + struct.pack("<I", lie) + data[place + 4 :])
             refused(path)
@@ -372,7 +371,7 @@ def size_that_lies(model):
 
 
 def shapes_that_do_not_fit(model):
-    model.graph.node.append(node("MatMul", ["scores", "kernel"], ["x"]))
+    model.graph.node.append(node("MatMul", ["features", "weights"], ["x"]))
 
 
 def second_input(model):
@@ -473,20 +472,18 @@ def test_labels_that_do_not_match_the_network_are_refused(tmp_path):
 def test_a_weight_that_nothing_uses_is_refused(tmp_path):
     brain = make_brain()
     data = b"x" * 300
-    weights = {**brain.graph.weights, __import__("hashlib").sha256(data).hexdigest(): data}
+    weights = {**brain.graph.weights, hashlib.sha256(data).hexdigest(): data}
     path = with_graph(brain, Graph(brain.graph.data, weights)).save(tmp_path / "evil.brain")
     refused(path, "used by nothing")
 
 
 def test_no_bytes_of_a_graph_crash_the_check(tmp_path):
     brain, draw = make_brain(), random.Random(1)
-    path: Path = tmp_path / "evil.brain"
-    for _ in range(120):
+    path = tmp_path / "evil.brain"
+    for _ in range(250):
         data = bytearray(brain.graph.data)
         for _ in range(draw.randrange(1, 6)):
             data[draw.randrange(len(data))] = draw.randrange(256)
         with_graph(brain, Graph(bytes(data), brain.graph.weights)).save(path, overwrite=True)
-        try:
+        with suppress(BrainError):
             load(path)
-        except BrainError:
-            pass

@@ -46,10 +46,27 @@ def check(data: bytes, weight_bytes: Mapping[str, int]) -> onnx.ModelProto:
         model = onnx.load_model_from_string(data)
     except Exception as error:
         raise BrainError(f"graph.onnx is not an ONNX model: {error}") from error
+    _check_names(model.graph)
     check_operators(model)
     for tensor in model.graph.initializer:
         _check_weight(tensor, weight_bytes)
     return model
+
+
+def _check_names(graph: onnx.GraphProto) -> None:
+    """Refuse names that are no text: protobuf gives such as bytes, which nothing here expects."""
+    names = [
+        item.name
+        for items in (graph.input, graph.output, graph.initializer, graph.value_info)
+        for item in items
+    ]
+    for node in graph.node:
+        names += [node.op_type, node.domain, *node.input, *node.output]
+    for tensor in graph.initializer:
+        names += [text for entry in tensor.external_data for text in (entry.key, entry.value)]
+    strange = next((name for name in names if not isinstance(name, str)), None)
+    if strange is not None:
+        raise BrainError(f"graph.onnx is damaged: the name {strange!r} is not UTF-8 text")
 
 
 def check_operators(model: onnx.ModelProto) -> None:

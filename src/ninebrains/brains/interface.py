@@ -66,8 +66,9 @@ def _check_input(model: onnx.ModelProto, manifest: Manifest) -> None:
     expected = [None, *manifest.contract.shape]
     if kind.elem_type != onnx.TensorProto.UINT8 or sizes != expected:
         shown = ["N" if size is None else size for size in sizes]
+        types = {number: name for name, number in onnx.TensorProto.DataType.items()}
         raise BrainError(
-            f"the graph takes {onnx.TensorProto.DataType.Name(kind.elem_type).lower()} {shown}; "
+            f"the graph takes {types.get(kind.elem_type, '?').lower()} {shown}; "
             f"the contract says uint8 {['N', *manifest.contract.shape]}"
         )
 

@@ -89,14 +89,14 @@ def _run(brain: Brain, photos: Sequence[Path], options: _Options) -> list[_Answe
     answers: list[_Answer] = []
     with progress("looking at photos", quiet=len(photos) < 2) as report:
         for done, (path, found) in enumerate(_stream(brain, photos, options), start=1):
-            name = os.fspath(path)
-            if not isinstance(found, Exception):
-                if options.heatmap is not None:
-                    _write_overlay(path, found, options.heatmap, taken)
+            error = str(found) if isinstance(found, Exception) else None
+            answer = None if isinstance(found, Exception) else found
+            if answer is not None and options.heatmap is not None:
+                error = _write_overlay(path, answer, options.heatmap, taken)
+            if answer is not None:
                 # Heat maps and features of thousands of photos would fill the memory.
-                answers.append(_Answer(name, replace(found, heatmaps=None, features=None), None))
-            else:
-                answers.append(_Answer(name, None, str(found)))
+                answer = replace(answer, heatmaps=None, features=None)
+            answers.append(_Answer(os.fspath(path), None if error else answer, error))
             report(done, len(photos))
     return answers
 
@@ -108,9 +108,13 @@ def _stream(
     return zip(photos, found, strict=True)
 
 
-def _write_overlay(path: Path, inference: Inference, folder: Path, taken: set[str]) -> None:
-    """Write `<photo>.<label>.jpg`; photos of one name from several folders get numbers."""
-    from ninebrains.errors import OutputError
+def _write_overlay(path: Path, inference: Inference, folder: Path, taken: set[str]) -> str | None:
+    """Write `<photo>.<label>.jpg`; photos of one name from several folders get numbers.
+
+    Returns:
+        Why the photo could not be read again, if it could not.
+    """
+    from ninebrains.errors import OutputError, PhotoError
     from ninebrains.explaining import overlay
     from ninebrains.places import replacing
 
@@ -121,9 +125,13 @@ def _write_overlay(path: Path, inference: Inference, folder: Path, taken: set[st
     taken.add(name)
     if (folder / name).resolve() == path.resolve():
         raise OutputError(f"{folder / name} is the photo itself; choose another folder")
-    picture = overlay(path, inference.heatmap(), inference.contract)
+    try:
+        picture = overlay(path, inference.heatmap(), inference.contract)
+    except PhotoError as error:
+        return str(error)
     with replacing(folder / name) as file:
         picture.save(file, "JPEG", quality=90)
+    return None
 
 
 def _show_json(answers: Sequence[_Answer], options: _Options) -> None:
