@@ -160,7 +160,6 @@ def test_predict_shows_the_value_of_a_regression(tmp_path, photos):
 
 
 def test_predict_writes_heat_maps_beside_nothing_of_the_users(pets, photos, tmp_path):
-    pytest.importorskip("ninebrains.explaining").overlay  # noqa: B018
     twin = tmp_path / "more" / "black.png"
     twin.parent.mkdir()
     twin.write_bytes((photos / "black.png").read_bytes())
@@ -171,7 +170,8 @@ def test_predict_writes_heat_maps_beside_nothing_of_the_users(pets, photos, tmp_
         f"black.{label}.2.jpg",
         f"black.{label}.jpg",
     ]
-    assert Image.open(out / f"black.{label}.jpg").size == (30, 30)
+    with Image.open(out / f"black.{label}.jpg") as picture:
+        assert picture.size == (30, 30)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")

@@ -40,15 +40,25 @@ except OutputError as error:
 """
 
 
+def test_a_folder_is_replaced_where_the_system_cannot_exchange(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "other")
+    old, new = make_brain(), make_brain(head_seed=1)
+    path = old.save(tmp_path / "pets")
+    new.save(path, overwrite=True)
+    assert load(path) == new
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pets"]
+
+
 def start(code, *arguments):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_a_killed_saver_leaves_the_old_file_or_the_new_one(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="needs signals and exchanging renames")
+@pytest.mark.parametrize("name", ["pets.brain", "pets"])
+def test_a_killed_saver_leaves_the_old_brain_or_the_new_one(tmp_path, name):
     old, new = (make_brain(large=200_000, trunk_seed=seed) for seed in (0, 1))
-    path = old.save(tmp_path / "pets.brain")
+    path = old.save(tmp_path / name)
     for number in range(5):
         process = start(SAVER, path)
         assert process.stdout.readline() == "ready\n"
