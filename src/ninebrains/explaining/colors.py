@@ -37,4 +37,4 @@ def heat_colors(strength: Floats, opacity: float) -> npt.NDArray[np.uint8]:
     """
     channels = [np.interp(strength, _STOPS[:, 0], _STOPS[:, column]) for column in (1, 2, 3)]
     alpha = np.interp(strength, _STOPS[:, 0], _STOPS[:, 4]) * 255 * opacity
-    return np.rint(np.stack([*channels, alpha], axis=-1)).astype(np.uint8)
+    return np.asarray(np.rint(np.stack([*channels, alpha], axis=-1)), np.uint8)

@@ -94,11 +94,13 @@ def _evidence(heatmap: Floats) -> Floats:
     """Evidence for the label, 1 where it is strongest; all 0 where there is none."""
     positive = np.maximum(np.asarray(heatmap, np.float32), 0.0)
     strongest = float(positive.max())
-    return positive / strongest if strongest > 0 else positive
+    return np.asarray(positive / np.float32(strongest or 1.0), np.float32)
 
 
-def _spread(evidence: Floats, box: tuple[float, float, float, float], size: tuple[int, int]) -> Floats:
-    """Evidence drawn smoothly over its box of a photo: float32[height, width], 0 outside the box."""
+def _spread(
+    evidence: Floats, box: tuple[float, float, float, float], size: tuple[int, int]
+) -> Floats:
+    """Evidence drawn smoothly over its box of a photo: float32[height, width], 0 outside it."""
     left, top, right, bottom = (round(side) for side in box)
     shape = (max(1, right - left), max(1, bottom - top))
     drawn = Image.fromarray(evidence).resize(shape, Image.Resampling.BICUBIC)

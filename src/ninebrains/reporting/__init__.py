@@ -1,4 +1,4 @@
-"""The report: one web page that shows how good a brain is, where it fails and where it comes from."""
+"""The report: one web page that shows how good a brain is and where it fails."""
 
 from ninebrains.reporting.writing import render_report, write_report
 

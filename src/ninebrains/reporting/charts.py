@@ -16,7 +16,7 @@ from ninebrains.brains.manifest import CalibrationBin, CurvePoint, Estimate, Lea
 from ninebrains.reporting.wording import count, figure, percent
 
 _WIDTH, _HEIGHT = 420, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 12, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 24, 16, 46
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def bar(share: float, kind: str = "bar") -> Markup:
 
 def interval(estimate: Estimate, baseline: float | None) -> Markup:
     """An accuracy with its 95 % interval on a line from 0 to 100 %, and guessing for comparison."""
-    left, right, middle = 14, 506, 26
+    left, right, middle = 10, 390, 26
     span = right - left
 
     def x(value: float) -> float:
@@ -166,10 +166,10 @@ def interval(estimate: Estimate, baseline: float | None) -> Markup:
             Markup('<line class="guess" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
                 at, middle - 12, middle + 14
             ),
-            _text(min(max(at, 110), 410), middle + 28, f"guessing: {percent(baseline)}", "middle"),
+            _text(min(max(at, 100), 300), middle + 28, f"guessing: {percent(baseline)}", "middle"),
         ]
         spoken += f"; guessing reaches {percent(baseline)}"
-    return _svg(Markup("").join(parts), 520, 60, spoken)
+    return _svg(Markup("").join(parts), 400, 60, spoken)
 
 
 def reliability(bins: Sequence[CalibrationBin]) -> Markup:
@@ -183,9 +183,7 @@ def reliability(bins: Sequence[CalibrationBin]) -> Markup:
         ),
     ]
     marks += [
-        Markup(
-            '<circle class="dot soft" cx="{}" cy="{}" r="{}"><title>{}</title></circle>'
-        ).format(
+        Markup('<circle class="dot soft" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(
             frame.x(item.confidence),
             frame.y(item.accuracy),
             round(3 + 11 * math.sqrt(item.count / max(most, 1)), 1),
@@ -201,7 +199,7 @@ def reliability(bins: Sequence[CalibrationBin]) -> Markup:
 
 
 def learning_curve(curve: LearningCurve) -> Markup:
-    """Quality against the number of photos, with the forecast and its band (one spread each way)."""
+    """Quality against the number of photos, with the forecast and bands (one spread wide)."""
     every = [*curve.points, *curve.forecast]
     if not every:
         return Markup("")
@@ -300,6 +298,7 @@ def histogram(errors: Sequence[float]) -> Markup:
             )
         )
     return frame.draw(
-        marks, f"Errors of {count(len(errors))} photos, from {figure(min(errors))} to "
-        f"{figure(max(errors))}"
+        marks,
+        f"Errors of {count(len(errors))} photos, from {figure(min(errors))} to "
+        f"{figure(max(errors))}",
     )

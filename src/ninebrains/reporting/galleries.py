@@ -1,4 +1,4 @@
-"""Which photos to show: the surest and right, the least sure, the sure and wrong, the suspicious."""
+"""Which photos to show: sure and right, least sure, sure and wrong, suspicious, unfamiliar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ninebrains.training.record import Outcome, Record
 MOST_LABELS = 12
 MOST_SUSPECTS = 24
 MOST_UNFAMILIAR = 6
-_EACH, _EACH_OF_MANY, _MANY = 6, 4, 5  # photos a gallery; fewer when there are more labels than 5
+_EACH, _EACH_OF_MANY, _MANY = 6, 3, 5  # photos a gallery; fewer when there are more labels than 5
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def is_right(outcome: Outcome) -> bool:
     return outcome.answer in outcome.given
 
 
-def _galleries(
-    outcomes: Iterable[Outcome], label: Label, task: Task, each: int
-) -> LabelGalleries:
+def _galleries(outcomes: Iterable[Outcome], label: Label, task: Task, each: int) -> LabelGalleries:
     every = list(outcomes)
     own = [outcome for outcome in every if label.index in outcome.given]
     right = [outcome for outcome in own if outcome.answer == label.index]

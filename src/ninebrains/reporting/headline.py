@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ninebrains.brains.manifest import Label, Metrics, Task
 from ninebrains.reporting.charts import interval
-from ninebrains.reporting.wording import count, figure, percent, photos, sentence
+from ninebrains.reporting.wording import NOTHING, count, figure, percent, photos, sentence
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def make_headline(metrics: Metrics | None, task: Task, labels: Sequence[Label]) 
     """The headline of a brain, or of one that was never measured."""
     if metrics is None or metrics.num_test == 0:
         verdict = metrics.verdict if metrics else "This brain was never measured."
-        return Headline("–", "not measured", "", sentence(verdict), "", Markup(""), ())
+        return Headline(NOTHING, "not measured", "", sentence(verdict), "", Markup(""), ())
     if task == "regress":
         return _of_values(metrics)
     if task == "multilabel":
@@ -50,7 +50,7 @@ def make_headline(metrics: Metrics | None, task: Task, labels: Sequence[Label]) 
 def _of_one(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     accuracy, num = metrics.accuracy, metrics.num_test
     if accuracy is None:
-        return Headline("–", "accuracy", "", sentence(metrics.verdict), "", Markup(""), ())
+        return Headline(NOTHING, "accuracy", "", sentence(metrics.verdict), "", Markup(""), ())
     right = round(accuracy.value * num)
     said = "all of them" if right == num > 1 else count(right)
     text = (
@@ -60,9 +60,11 @@ def _of_one(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     supports = {item.label_id: item.support for item in metrics.labels}
     usual = max(labels, key=lambda label: supports.get(label.id, 0))
     share = supports.get(usual.id, 0) / num
-    baseline = f"Always guessing “{usual.name}”, the most frequent label, would be right on " if (
-        share > 0
-    ) else ""
+    baseline = (
+        f"Always guessing “{usual.name}”, the most frequent label, would be right on "
+        if (share > 0)
+        else ""
+    )
     return Headline(
         number=percent(accuracy.value),
         title="right on new photos",

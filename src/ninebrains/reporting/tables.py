@@ -149,8 +149,10 @@ def summarise_data(brain: Brain, record: Record | None) -> DataSummary:
     sizes = list(counts.values())
     findings = audit.get("findings")
     unreadable = _dicts(audit.get("unreadable"))
-    parts: Counter[str] = Counter(outcome.split for outcome in record.outcomes) if record else (
-        Counter({"train": training.num_train, "test": training.num_test} if training else {})
+    parts: Counter[str] = (
+        Counter(outcome.split for outcome in record.outcomes)
+        if record
+        else (Counter({"train": training.num_train, "test": training.num_test} if training else {}))
     )
     skipped = len(unreadable) if audit else training.num_skipped if training else 0
     notes = audit.get("notes")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ninebrains.brains.manifest import Label
 
 _NARROW = "\u202f"  # a thin space at which no line breaks
+NOTHING = "\u2013"  # in the place of a number that is not known
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -16,7 +17,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     >>> percent(0.98).replace(chr(0x202F), " ")
     '98.0 %'
     """
-    return "–" if value is None else f"{100 * value:.{digits}f}{_NARROW}%"
+    return NOTHING if value is None else f"{100 * value:.{digits}f}{_NARROW}%"
 
 
 def figure(value: float | None) -> str:
@@ -25,7 +26,7 @@ def figure(value: float | None) -> str:
     >>> figure(0.123456)
     '0.1235'
     """
-    return "–" if value is None else f"{value:.4g}"
+    return NOTHING if value is None else f"{value:.4g}"
 
 
 def count(number: int) -> str:
