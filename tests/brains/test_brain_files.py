@@ -1,6 +1,8 @@
 """Brains as files and folders: the same bytes for the same brain, nothing overwritten unasked."""
 
+import copy
 import hashlib
+import pickle
 import stat
 import zipfile
 
@@ -120,6 +122,22 @@ def test_a_brain_that_is_not_there_says_where_it_was_looked_for(tmp_path):
         load("nothing.brain")
     with pytest.raises(BrainError, match=r"without brain.json"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".brain"])
+def test_names_that_no_system_takes_are_errors_that_say_so(tmp_path, name):
+    with pytest.raises(BrainError, match="File name too long"):
+        load(tmp_path / name)
+    with pytest.raises(OutputError, match="File name too long"):
+        make_brain().save(tmp_path / name)
+
+
+def test_a_brain_can_be_copied_and_sent_to_another_process():
+    brain = make_brain()
+    answer = brain.run(photo()).instances
+    for twin in (copy.deepcopy(brain), pickle.loads(pickle.dumps(brain))):
+        assert twin == brain
+        assert twin.run(photo()).instances == answer
 
 
 def test_parts_that_do_not_belong_together_make_no_brain():

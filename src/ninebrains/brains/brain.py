@@ -112,6 +112,10 @@ class Brain:
     def __hash__(self) -> int:
         return hash(self.hash)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copies, and brains sent to another process, compile for themselves."""
+        return (Brain, (self.manifest, self.graph, self.card, self.signature))
+
     @property
     def name(self) -> str:
         """The name it is stored and served under."""

@@ -49,7 +49,7 @@ def save(brain: Brain, path: str | os.PathLike[str], *, overwrite: bool = False)
     contents = contents_of(brain)
     for name, data in contents.items():
         check_size(name, len(data))  # what could not be loaded again must not be saved
-    if path.suffix == SUFFIX and not path.is_dir():
+    if path.suffix == SUFFIX and not os.path.isdir(path):  # noqa: PTH112 - never raises
         with replacing(path) as file:
             container.write(file, contents)
     else:
@@ -102,28 +102,39 @@ def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] = ())
         >>> load("pets.brain").run("cat.jpg").top.label  # doctest: +SKIP
         'cat'
     """
-    from ninebrains.brains import store
-
     path = Path(path_or_name)
-    is_folder = path.is_dir()
-    if (is_folder and os.path.lexists(path / "brain.json")) or (path.exists() and not is_folder):
-        with blaming(path):
-            brain = read_brain(_read_folder(path) if is_folder else _read_file(path))
-    elif store.is_stored(os.fspath(path_or_name)):
-        brain = store.load_stored(os.fspath(path_or_name))
-    elif is_folder:
-        raise BrainError(f"{path} is a folder without brain.json, so it is no brain")
-    else:
-        raise BrainError(
-            f"there is no {os.fspath(path_or_name)}, neither as a file nor in the store; "
-            "`ninebrains brain list` shows what is stored"
-        )
+    brain = _load_from(path) or _load_stored(os.fspath(path_or_name))
     if trusted:
         from ninebrains.brains.signing import verify
 
         with blaming(path):
             verify(brain, trusted)
     return brain
+
+
+def _load_from(path: Path) -> Brain | None:
+    """The brain in a file or folder; None where there is no file and no folder with a brain.json.
+
+    So a stored brain is still found by its name beside a folder of photos with that name.
+    """
+    with blaming(path):
+        if path.is_dir():
+            is_brain = os.path.lexists(path / "brain.json")
+            return read_brain(_read_folder(path)) if is_brain else None
+        return read_brain(_read_file(path)) if path.exists() else None
+
+
+def _load_stored(wanted: str) -> Brain:
+    from ninebrains.brains import store
+
+    if store.is_stored(wanted):
+        return store.load_stored(wanted)
+    if Path(wanted).is_dir():
+        raise BrainError(f"{wanted} is a folder without brain.json, so it is no brain")
+    raise BrainError(
+        f"there is no {wanted}, neither as a file nor in the store; "
+        "`ninebrains brain list` shows what is stored"
+    )
 
 
 @contextmanager
