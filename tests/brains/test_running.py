@@ -194,6 +194,15 @@ def test_a_network_that_fails_says_which_brain_it_was():
         make_brain().compute(np.zeros((1, SIDE, SIDE, 3), np.uint8), ["no_such_output"])
 
 
+def test_a_graph_that_cannot_be_compiled_is_an_error_and_nothing_is_printed(capfd):
+    brain = make_brain()
+    model = unpack(brain.graph)
+    model.graph.node[3].op_type = "NoSuchOperator"
+    with pytest.raises(BrainError, match=r"ONNX Runtime refuses the graph.*NoSuchOperator"):
+        repacked(brain, model).run(photo())
+    assert capfd.readouterr() == ("", "")
+
+
 def test_renaming_a_label_keeps_id_index_and_answers():
     brain = make_brain()
     renamed = brain.rename_label("cat", "Katze")

@@ -58,7 +58,7 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are raised, so they need no second line
         # A spinning thread burns a core while it waits: bad company for decoding and other brains.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # ONNX Runtime reads these while it compiles and copies what it keeps: `self` holds them.
@@ -69,7 +69,11 @@ class Graph:
         )
         try:
             return onnxruntime.InferenceSession(
-                self.data, options, providers=["CPUExecutionProvider"]
+                self.data,
+                options,
+                providers=["CPUExecutionProvider"],
+                # Or it would print to standard output, which is for results, and try again.
+                enable_fallback=0,
             )
         except Exception as error:
             raise BrainError(f"ONNX Runtime refuses the graph: {error}") from error
