@@ -40,7 +40,7 @@ docs: install
 	$(BIN)/mkdocs build --strict
 
 demo: install
-	$(BIN)/python -m benchmarks.demo --trunk-file $(TRUNK_FILE) --photos $(PHOTOS)
+	TRUNK_FILE="$(TRUNK_FILE)" PHOTOS="$(PHOTOS)" $(BIN)/python tools/demo.py
 
 bench: install
 	$(BIN)/python -m benchmarks.run_all

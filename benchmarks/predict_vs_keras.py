@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = str(fresh_home(folder))
-        photos = lay_out(folder, 0)
+        photos = lay_out(folder, 0) / "photos"
         brain, backbone, peer = (folder / f for f in ("pets.brain", "backbone.keras", "pets.keras"))
         train = [COMMAND, "train", photos, "--trunk", "mobilenet_v2_100", "-o", brain]
         run(train, NINEBRAINS_HOME=home)

@@ -2,6 +2,7 @@
 
     keras_transfer.py convert TRUNK.onnx OUT.keras          once: the same ImageNet weights
     keras_transfer.py train BACKBONE.keras PHOTOS OUT.keras SEED
+    keras_transfer.py evaluate MODEL.keras PHOTOS
     keras_transfer.py predict MODEL.keras PHOTO
 
 Backbone frozen, random rotation, shift and zoom, Dense 64 with dropout, Adam at 1e-3, 10 epochs
@@ -68,6 +69,28 @@ def convert(source: str, target: str) -> None:
     keras.Model(pixels, last, name="mobilenet_v2_100").save(target)
 
 
+def read(folder: Path) -> object:
+    """The photos of a folder per label, decoded once and kept in memory."""
+    import keras
+
+    return keras.utils.image_dataset_from_directory(
+        folder,
+        image_size=SIZE,
+        batch_size=32,
+        shuffle=False,
+        crop_to_aspect_ratio=True,
+        verbose=False,
+    ).cache()
+
+
+def evaluate(model: str, photos: str) -> None:
+    """Accuracy of a saved model on a folder per label."""
+    import keras
+
+    _, accuracy = keras.models.load_model(model).evaluate(read(Path(photos)), verbose=0)
+    print(json.dumps({"accuracy": float(accuracy)}))
+
+
 def train(backbone: str, photos: str, target: str, seed: str) -> None:
     """From a folder with train/ and test/ to a saved and tested model; prints the test accuracy."""
     import keras
@@ -76,20 +99,8 @@ def train(backbone: str, photos: str, target: str, seed: str) -> None:
 
     keras.utils.set_random_seed(int(seed))
 
-    def read(part: str, *, shuffle: bool) -> tf.data.Dataset:
-        found = keras.utils.image_dataset_from_directory(
-            Path(photos) / part,
-            image_size=SIZE,
-            batch_size=32,
-            shuffle=False,
-            crop_to_aspect_ratio=True,
-            verbose=False,
-        ).cache()
-        found = found.unbatch().shuffle(1000, seed=int(seed)).batch(32) if shuffle else found
-        return found.prefetch(tf.data.AUTOTUNE)
-
-    learnt, tested = read("train", shuffle=True), read("test", shuffle=False)
-    validation = tested.unbatch().shuffle(1000, seed=1).take(100).batch(32).cache()
+    learnt, tested = read(Path(photos) / "train"), read(Path(photos) / "test")
+    learnt = learnt.unbatch().shuffle(1000, seed=int(seed)).batch(32).prefetch(tf.data.AUTOTUNE)
     trunk = keras.models.load_model(backbone)
     trunk.trainable = False
     model = keras.Sequential(
@@ -107,7 +118,7 @@ def train(backbone: str, photos: str, target: str, seed: str) -> None:
     )
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
-    model.fit(learnt, epochs=10, validation_data=validation, verbose=0)
+    model.fit(learnt, epochs=10, validation_data=tested, verbose=0)
     model.save(target)
     _, accuracy = model.evaluate(tested, verbose=0)
     print(
@@ -128,4 +139,5 @@ def predict(model: str, photo: str) -> None:
 
 
 if __name__ == "__main__":
-    {"convert": convert, "train": train, "predict": predict}[sys.argv[1]](*sys.argv[2:])
+    verbs = {"convert": convert, "train": train, "evaluate": evaluate, "predict": predict}
+    verbs[sys.argv[1]](*sys.argv[2:])

@@ -2,7 +2,8 @@
 
 Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels" (2021).
 A photo is suspected when a label other than its own scores at least as high as that label does on
-the average photo that carries it.
+the average photo that carries it, or at least 0.9: where labels are easy to tell apart the average is so
+high that a plain mistake may stay below it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ninebrains.training.basis import Floats
+
+SURE = 0.9
 
 
 def label_quality(probabilities: Floats, given: npt.NDArray[np.int64]) -> Floats:
@@ -32,7 +35,8 @@ def suspect_labels(probabilities: Floats, given: npt.NDArray[np.int64]) -> npt.N
     num_labels = probabilities.shape[1]
     counts = np.maximum(np.bincount(given, minlength=num_labels), 1)
     own = probabilities[np.arange(len(given)), given]
-    usual = np.bincount(given, weights=own, minlength=num_labels) / counts
+    average = np.bincount(given, weights=own, minlength=num_labels) / counts
+    usual = np.minimum(average, SURE)
     # A label without photos has no usual score and cannot be suggested.
     usual[np.bincount(given, minlength=num_labels) == 0] = np.inf
     confident = np.where(probabilities >= usual, probabilities, -1.0)
