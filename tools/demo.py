@@ -1,7 +1,7 @@
 """`make demo`: the whole way once, with the commands that a user would type.
 
-With a real trunk and real photos where they are (TRUNK_FILE and PHOTOS name them). Elsewhere with drawn
-pictures and a small network of random filters: that shows the way, not the quality.
+With a real trunk and real photos where they are (TRUNK_FILE and PHOTOS name them). Elsewhere with
+drawn pictures and a small network of random filters: that shows the way, not the quality.
 """
 
 from __future__ import annotations

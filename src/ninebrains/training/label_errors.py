@@ -2,8 +2,8 @@
 
 Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels" (2021).
 A photo is suspected when a label other than its own scores at least as high as that label does on
-the average photo that carries it, or at least 0.9: where labels are easy to tell apart the average is so
-high that a plain mistake may stay below it.
+the average photo that carries it, or at least 0.9: where labels are easy to tell apart the average
+is so high that a plain mistake may stay below it.
 """
 
 from __future__ import annotations

@@ -146,8 +146,8 @@ def _check_features(trunk: Trunk, photos: Pixels, original: Floats) -> None:
     if not (cosine >= LEAST_COSINE and largest <= LARGEST_ERROR):
         raise TrunkError(
             f"the trunk's features differ from those of {trunk.source}: cosine {cosine:.6f} "
-            f"(at least {LEAST_COSINE}), largest error {largest:.2g} of the largest feature (at most "
-            f"{LARGEST_ERROR}). The network cannot be used as a trunk."
+            f"(at least {LEAST_COSINE}), largest error {largest:.2g} of the largest feature "
+            f"(at most {LARGEST_ERROR}). The network cannot be used as a trunk."
         )
     batch_error = _largest_error(single, together)
     if not batch_error <= LARGEST_BATCH_ERROR:
