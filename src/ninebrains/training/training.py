@@ -21,10 +21,12 @@ from ninebrains.brains.manifest import Manifest, Task, Training, TrunkReference,
 from ninebrains.errors import BrainError, DataError
 from ninebrains.images import prepare
 from ninebrains.photos import (
+    Audit,
     Dataset,
     Split,
     audit,
     data_fingerprint,
+    duplicate_groups,
     read_dataset,
     require_distinct,
     require_trainable,
@@ -121,15 +123,21 @@ def fit(
         )
     with clock.step("split"):
         dataset = _readable(dataset, extraction)
+        duplicates = duplicate_groups(extraction.facts)
         split = split_photos(
-            dataset, extraction.facts, test_share=recipe.test_share, seed=recipe.seed
+            dataset,
+            extraction.facts,
+            test_share=recipe.test_share,
+            seed=recipe.seed,
+            duplicates=duplicates,
         )
         study = _make_study(dataset, extraction, split)
     with clock.step("head"):
         fitted = fit_study(study, recipe)
     with clock.step("numbers"):
         metrics = measure_study(study, fitted, recipe)
-        record = _make_record(dataset, extraction, split, study, fitted)
+        findings = audit(dataset, extraction.facts, dataset.problems, split, duplicates=duplicates)
+        record = _make_record(dataset, extraction, findings, study, fitted)
         if study.task == "classify":
             suspected = len(record.suspects)
             metrics = metrics.model_copy(update={"num_suspected_label_errors": suspected})
@@ -194,7 +202,7 @@ def _make_study(dataset: Dataset, extraction: Extraction, split: Split) -> Study
 
 
 def _make_record(
-    dataset: Dataset, extraction: Extraction, split: Split, study: Study, fitted: Fitted
+    dataset: Dataset, extraction: Extraction, findings: Audit, study: Study, fitted: Fitted
 ) -> Record:
     outcomes = make_outcomes(
         study.task,
@@ -205,7 +213,6 @@ def _make_record(
         unfamiliar=fitted.unfamiliar,
         is_test=np.isin(np.arange(len(dataset.photos)), study.test),
     )
-    findings = audit(dataset, extraction.facts, dataset.problems, split)
     return Record("", str(Path(dataset.root).resolve()), outcomes, findings.to_dict())
 
 
