@@ -1,5 +1,6 @@
 """What tests need and may not bring along: a small network and folders of small photos."""
 
+import csv
 import io
 import itertools
 from pathlib import Path
@@ -86,3 +87,37 @@ def write_photos(folder, counts, start=0):
         for number in range(start, start + count):
             (target / f"{label}{number:03}.jpg").write_bytes(jpeg(label, number))
     return Path(folder)
+
+
+def write_table(path, rows):
+    """A CSV with the columns path and label."""
+    with Path(path).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label"])
+        writer.writerows(rows)
+    return Path(path)
+
+
+def write_pairs(folder, count=90):
+    """Photos that show two of three things, with a table of both labels."""
+    names, rows = ("cat", "dog", "bird"), []
+    for number in range(count):
+        shown = names[number % 3], names[(number // 3) % 3]
+        wide = Image.new("RGB", (96, 96))
+        wide.paste(photo(shown[0], number, size=(96, 48)), (0, 0))
+        wide.paste(photo(shown[1], number + 500, size=(96, 48)), (0, 48))
+        wide.save(Path(folder) / f"{number}.png")
+        rows.append((f"{number}.png", ";".join(sorted(set(shown)))))
+    return write_table(Path(folder) / "pairs.csv", rows)
+
+
+def write_levels(folder, count=80):
+    """Photos of a tank that is filled to a level of 0 to 100, with a table of the levels."""
+    rows = []
+    for number in range(count):
+        level = float(np.random.default_rng(number).uniform(0, 100))
+        image = photo("other", number, size=(96, 96))
+        image.paste((40, 60, 220), (10, int(96 - level * 0.96), 86, 96))
+        image.save(Path(folder) / f"{number}.png")
+        rows.append((f"{number}.png", f"{level:.2f}"))
+    return write_table(Path(folder) / "levels.csv", rows)

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.making import write_photos
+from tests.making import write_levels, write_pairs, write_photos
 
 
 @pytest.fixture
@@ -185,3 +185,24 @@ def test_an_internal_fault_is_exit_1_and_asks_for_a_report(pets, tmp_path):
     assert done.returncode == 1
     assert "internal error: ZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("write", "figures"),
+    [(write_pairs, ["mean average precision", "AP"]), (write_levels, ["mean error", "RMSE", "R2"])],
+)
+def test_every_task_goes_the_whole_way(ninebrains, stored_trunk, tmp_path, write, figures):
+    photos, brain = write(tmp_path), tmp_path / "out.brain"
+    told = ninebrains("train", photos, "--trunk", stored_trunk, "-o", brain).out
+    measured = ninebrains("evaluate", brain, photos).out
+    for figure in figures:
+        assert figure in told
+        assert figure in measured
+    assert "5.png" in ninebrains("predict", brain, tmp_path / "5.png").out
+    ninebrains("report", brain, "-o", tmp_path / "report.html")
+    ninebrains("report", brain, "--photos", photos, "-o", tmp_path / "other.html")
+    ninebrains("brain", "show", brain)
+
+
+def test_doctor_advises_what_to_do_first(ninebrains):
+    assert "ninebrains trunk add" in ninebrains("doctor").out

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -271,3 +272,29 @@ def test_is_photo_goes_by_content():
         assert is_photo(encode(scene(), form)[:32]), form
     for data in (b"%PDF-1.7", b"hello", b"", b"BM", b"P5", b"\0\0\0\x18ftypmp42"):
         assert not is_photo(data)
+
+
+def test_heic_without_its_decoder_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(PhotoError, match=r"pip install 'ninebrains\[heif\]'"):
+        decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+
+
+def test_a_damaged_heic_is_a_photo_error():
+    with pytest.raises(PhotoError):
+        decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [(np.full((9, 9), 0.5, np.float32), 128), (np.full((9, 9), 32768), 128)]
+)
+def test_wide_grey_values_become_eight_bits(values, expected):
+    image = Image.fromarray(values.astype(np.int32) if values.dtype != np.float32 else values)
+    pixels, _ = decode(encode(image, "TIFF"))
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 3.0, np.nan])
+def test_grey_values_beyond_their_range_are_refused(wrong):
+    with pytest.raises(PhotoError, match="8 or 16 bits"):
+        decode(encode(Image.fromarray(np.full((9, 9), wrong, np.float32)), "TIFF"))

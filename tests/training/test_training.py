@@ -1,18 +1,16 @@
 """Photos in, brain out: what is learnt, what is promised, what is reported."""
 
-import csv
 import dataclasses
 import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import ninebrains as nb
 from ninebrains.training.extracting import extract
 from ninebrains.training.record import load_record
 from ninebrains.training.training import fit
-from tests.making import photo, write_photos
+from tests.making import photo, write_levels, write_pairs, write_photos
 
 
 def saved(brain, path):
@@ -117,26 +115,8 @@ def test_a_handful_of_photos_is_enough_to_run_and_too_few_to_tell(small_trunk, t
     assert brain.run(photo("cat", 99)).top.label in ("cat", "dog")
 
 
-def table(path, rows):
-    """A CSV with the columns path and label."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label"])
-        writer.writerows(rows)
-    return path
-
-
 def test_multi_label(small_trunk, tmp_path):
-    rows = []
-    for number in range(90):
-        left = ("cat", "dog", "bird")[number % 3]
-        right = ("cat", "dog", "bird")[(number // 3) % 3]
-        wide = Image.new("RGB", (96, 96))
-        wide.paste(photo(left, number, size=(96, 48)), (0, 0))
-        wide.paste(photo(right, number + 500, size=(96, 48)), (0, 48))
-        wide.save(tmp_path / f"{number}.png")
-        rows.append((f"{number}.png", ";".join(sorted({left, right}))))
-    brain = nb.train(table(tmp_path / "photos.csv", rows), trunk=small_trunk)
+    brain = nb.train(write_pairs(tmp_path), trunk=small_trunk)
     assert brain.task == "multilabel"
     assert brain.metrics.mean_average_precision > 0.7
     inference = brain.run(tmp_path / "1.png")
@@ -146,19 +126,12 @@ def test_multi_label(small_trunk, tmp_path):
 
 
 def test_regression(small_trunk, tmp_path):
-    rows = []
-    for number in range(80):
-        level = float(np.random.default_rng(number).uniform(0, 100))
-        image = photo("other", number, size=(96, 96))
-        image.paste((40, 60, 220), (10, int(96 - level * 0.96), 86, 96))
-        image.save(tmp_path / f"{number}.png")
-        rows.append((f"{number}.png", f"{level:.2f}"))
-    brain = nb.train(table(tmp_path / "levels.csv", rows), trunk=small_trunk)
+    brain = nb.train(write_levels(tmp_path), trunk=small_trunk)
     assert brain.task == "regress"
     assert brain.metrics.r2 > 0.6
     assert brain.metrics.mae.low <= brain.metrics.mae.value <= brain.metrics.mae.high
-    inference = brain.run(tmp_path / "3.png")
-    assert inference.top.value == pytest.approx(float(rows[3][1]), abs=25)
+    level = float(np.random.default_rng(3).uniform(0, 100))
+    assert brain.run(tmp_path / "3.png").top.value == pytest.approx(level, abs=25)
 
 
 def test_mirrored_photos_may_be_learnt_from(pets, small_trunk):
