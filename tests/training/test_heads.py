@@ -134,7 +134,8 @@ def test_a_head_is_found_for_any_number_of_photos_and_labels(num_photos, num_fea
     assert head.out_of_sample.shape == (num_photos, num_labels)
     assert np.isfinite(head.weights).all()
     assert np.isfinite(head.out_of_sample).all()
-    assert head.chosen.loss == min(candidate.loss for candidate in head.candidates)
+    lowest = min(candidate.loss for candidate in head.candidates)
+    assert head.chosen.loss <= lowest / 0.95 + 1e-12
 
 
 def test_identical_photos_do_not_break_the_head():

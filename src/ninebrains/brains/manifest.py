@@ -109,10 +109,14 @@ class Familiarity(Part):
 
 
 class Candidate(Part):
-    """One head that was tried, with its out-of-sample loss (lower is better)."""
+    """One head that was tried, with its out-of-sample loss (lower is better).
 
-    head: Literal["ridge", "logistic"]
-    penalty: float
+    `mean` is the mean of the best ridge and the logistic head: a linear head as well, without a
+    penalty of its own.
+    """
+
+    head: Literal["ridge", "logistic", "mean"]
+    penalty: float | None = None
     flipped: bool = False
     loss: float
 

@@ -22,6 +22,7 @@ _PACKAGES = (
     "rich",
     "jinja2",
     "platformdirs",
+    "threadpoolctl",
     "pynacl",
 )
 _EXTRAS = {"pi_heif": ("heif", "reads HEIC photos from iPhones")}

@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.floating]
 
 BLOCK_ROWS = 8192
 _TINY = 1e-30  # instead of zero, where all photos are the same
-_EXACT_VALUES = 30_000_000  # up to here everything is computed in float64 (240 MB)
+EXACT_VALUES = 30_000_000  # up to here everything is computed in float64 (240 MB)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _from_gram(centred: Floats, weights: Floats) -> tuple[Floats, Floats, Floats
 def _from_covariance(
     features: npt.NDArray[np.float32], weights: Floats, mean: Floats, scale: float
 ) -> tuple[Floats, Floats, Floats]:
-    dtype = np.float64 if features.size <= _EXACT_VALUES else np.float32
+    dtype = np.float64 if features.size <= EXACT_VALUES else np.float32
     covariance = np.zeros((features.shape[1],) * 2)
     for part in blocks(len(features)):
         centred = ((features[part] - mean) / scale).astype(dtype)

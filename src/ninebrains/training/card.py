@@ -5,6 +5,11 @@ from __future__ import annotations
 from ninebrains.brains.manifest import Estimate, LabelQuality, Manifest
 
 _WORST = 5
+_HEADS = {
+    "ridge": "ridge regression",
+    "logistic": "logistic regression",
+    "mean": "the mean of ridge and logistic regression",
+}
 _INTENDED_USE = (
     "Photos like those it was trained on, taken in the same way. An answer with `unfamiliar` above "
     "1.0 is about a photo unlike them and should not be used. Do not use it for decisions about "
@@ -51,7 +56,7 @@ def _trained_on(manifest: Manifest) -> list[str]:
     photos = f"{training.num_train} photos, with {training.num_test} more as {split}"
     lines = [
         f"{photos}; {training.num_skipped} could not be read.",
-        f"Trunk `{manifest.trunk.name}`, frozen; a linear head ({training.head.head}).",
+        f"Trunk `{manifest.trunk.name}`, frozen; a linear head ({_HEADS[training.head.head]}).",
         "",
     ]
     lines += [f"- {name}: {count} photos" for name, count in training.num_per_label.items()]

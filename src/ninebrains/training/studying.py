@@ -5,7 +5,8 @@ The test rows are touched once, for the numbers; nothing is chosen by them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from ninebrains.brains import manifest
 from ninebrains.brains.manifest import Calibration, Label, LearningCurve, Metrics, Task
-from ninebrains.training.basis import Floats
+from ninebrains.training.basis import EXACT_VALUES, Floats
 from ninebrains.training.calibrating import calibration
 from ninebrains.training.choosing import Examples, Head, choose_head
 from ninebrains.training.curve import MOST_PHOTOS, CurveData, Score, learning_curve
@@ -76,6 +77,22 @@ class Fitted:
     answers: Floats
     raw: Floats
     unfamiliar: Floats
+
+
+@contextmanager
+def calm_algebra(num_values: int) -> Iterator[None]:
+    """Keep matrix products of up to 30 million values on one core.
+
+    They are too small to gain from more, wait a hundred times longer for each other when something
+    else runs on the machine, and on one core give the same bits whatever the number of cores.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if num_values > EXACT_VALUES:
+        yield
+        return
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 def fit_study(study: Study, recipe: Recipe) -> Fitted:
@@ -177,8 +194,12 @@ def _curve(study: Study, fitted: Fitted, recipe: Recipe) -> LearningCurve:
         order = np.random.default_rng(recipe.seed).permutation(len(rows))
         drawn = np.sort(order[: 2 * MOST_PHOTOS])
     targets, basis = study.targets.take(rows[drawn]), fitted.head.basis
-    ridges = [candidate for candidate in fitted.head.candidates if candidate.head == "ridge"]
-    penalty = min(ridges, key=lambda candidate: candidate.loss).penalty
+    ridges = [
+        (candidate.loss, candidate.penalty)
+        for candidate in fitted.head.candidates
+        if candidate.penalty is not None and candidate.head == "ridge"
+    ]
+    _, penalty = min(ridges)
     data = CurveData(
         basis.rows[drawn], targets.matrix, basis.weights[drawn], targets.groups, penalty
     )

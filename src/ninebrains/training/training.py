@@ -39,7 +39,13 @@ from ninebrains.training.links import LINKS
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.recipe import Recipe
 from ninebrains.training.record import Record, save_record
-from ninebrains.training.studying import Fitted, Study, fit_study, measure_study
+from ninebrains.training.studying import (
+    Fitted,
+    Study,
+    calm_algebra,
+    fit_study,
+    measure_study,
+)
 from ninebrains.training.targets import make_labels, make_targets
 from ninebrains.trunks import Trunk, load_trunk
 
@@ -132,9 +138,9 @@ def fit(
             duplicates=duplicates,
         )
         study = _make_study(dataset, extraction, split)
-    with clock.step("head"):
+    with clock.step("head"), calm_algebra(study.features.size):
         fitted = fit_study(study, recipe)
-    with clock.step("numbers"):
+    with clock.step("numbers"), calm_algebra(study.features.size):
         metrics = measure_study(study, fitted, recipe)
         findings = audit(dataset, extraction.facts, dataset.problems, split, duplicates=duplicates)
         record = _make_record(dataset, extraction, findings, study, fitted)
