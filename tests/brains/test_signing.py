@@ -36,6 +36,27 @@ def test_an_unsigned_brain_is_refused_where_a_signature_is_insisted_on(tmp_path,
     assert load(path).signature is None
 
 
+@pytest.mark.parametrize("none", [[], (), set()])
+def test_whoever_trusts_no_key_accepts_no_brain(tmp_path, key, none):
+    brain = make_brain()
+    for path in (brain.save(tmp_path / "a.brain"), sign(brain, key[0]).save(tmp_path / "b.brain")):
+        with pytest.raises(BrainError, match="no key is trusted"):
+            load(path, trusted=none)
+        assert load(path, trusted=None) == load(path)
+
+
+def test_one_key_instead_of_a_list_is_refused(tmp_path, key):
+    path = sign(make_brain(), key[0]).save(tmp_path / "pets.brain")
+    with pytest.raises(BrainError, match="into a list"):
+        load(path, trusted=key[1])
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"pets.brain"])
+def test_what_is_neither_path_nor_name_is_refused(wrong):
+    with pytest.raises(BrainError, match="expected the path of a brain"):
+        load(wrong)
+
+
 def test_a_private_key_is_for_its_owner_alone_and_never_overwritten(tmp_path, key):
     private, public = key
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
@@ -53,7 +74,7 @@ def test_what_was_signed_cannot_change_unnoticed(tmp_path, key):
     folder = sign(make_brain(), private).save(tmp_path / "pets")
     text = (folder / "brain.json").read_text()
     (folder / "brain.json").write_text(text.replace('"name":"cat"', '"name":"cow"'))
-    for trusted in ([public], []):
+    for trusted in ([public], None):
         with pytest.raises(BrainError, match="changed after it was signed"):
             load(folder, trusted=trusted)
 

@@ -85,14 +85,15 @@ def contents_of(brain: Brain) -> dict[str, Buffer]:
     return contents
 
 
-def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] = ()) -> Brain:
+def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] | None = None) -> Brain:
     """Load a brain from a file, a folder or the local store, and check every byte of it.
 
     Args:
         path_or_name: a `.brain` file, a brain's folder, or `name` or `name@version` of a stored
             brain (see `add_brain`).
-        trusted: public keys (see `signing.new_key`); if any is given, only a brain that one of
-            them has signed is accepted.
+        trusted: public keys, or paths of files that hold one each (see `signing.new_key`). Given,
+            only a brain that one of them has signed is accepted, and none if there are none. None
+            accepts unsigned brains too.
 
     Raises:
         BrainError: it is not there, damaged, hostile, of a newer version or not signed as asked
@@ -102,9 +103,14 @@ def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] = ())
         >>> load("pets.brain").run("cat.jpg").top.label  # doctest: +SKIP
         'cat'
     """
+    if not isinstance(path_or_name, (str, os.PathLike)):
+        raise BrainError(
+            f"got {type(path_or_name).__name__}; expected the path of a brain or the name of a "
+            "stored one"
+        )
     path = Path(path_or_name)
     brain = _load_from(path) or _load_stored(os.fspath(path_or_name))
-    if trusted:
+    if trusted is not None:
         from ninebrains.brains.signing import verify
 
         with blaming(path):

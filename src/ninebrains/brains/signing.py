@@ -76,19 +76,27 @@ def verify(brain: Brain, trusted: Collection[str]) -> str:
         trusted: public keys, or paths of files that hold one each.
 
     Raises:
-        BrainError: it is not signed, by another key, or not as it was when it was signed.
+        BrainError: it is not signed, by another key, or not as it was when it was signed; or
+            `trusted` is empty, or one key instead of a list.
     """
+    if isinstance(trusted, (str, bytes)):
+        raise BrainError("trusted is a list of public keys; put the one key into a list: [key]")
     keys = [public_key(item) for item in trusted]
+    if not keys:
+        raise BrainError(
+            f"no key is trusted (the list of trusted keys is empty), so {brain.name} is refused. "
+            "Name a public key, or give no list at all to load without a signature."
+        )
     if brain.signature is None:
         raise BrainError(
-            f"{brain.name} is not signed; expected a signature by {' or '.join(keys) or 'a key'}. "
+            f"{brain.name} is not signed; expected a signature by {' or '.join(keys)}. "
             "Sign it with `ninebrains brain sign`."
         )
     signer = f"ed25519:{brain.signature.public_key}"
     if signer not in keys:
         raise BrainError(
             f"{brain.name} is signed by {signer}, which is not trusted here; trusted: "
-            f"{', '.join(keys) or 'nobody'}"
+            f"{', '.join(keys)}"
         )
     check_signature(brain)
     return signer
