@@ -15,6 +15,11 @@ from typing import IO
 
 from ninebrains.errors import OutputError
 
+PAGE_MARK = b'<meta name="generator" content="ninebrains'
+"""Stands near the beginning of every page that Ninebrains writes."""
+
+_HEAD = 4096  # bytes of a page in which the mark must stand
+
 _UMASK = os.umask(0)  # can only be read by setting it: once, before there are threads
 os.umask(_UMASK)
 
@@ -76,3 +81,43 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` whole or not at all (see `replacing`)."""
     with replacing(path) as file:
         file.write(data)
+
+
+def write_page(path: Path, html: str, *, overwrite: bool = False) -> None:
+    """Write a web page whole or not at all, over an older page of ours but over nothing else.
+
+    Raises:
+        OutputError: something else is there (see `check_page`), or the file cannot be written.
+    """
+    check_page(path, overwrite=overwrite)
+    write_bytes(path, html.encode())
+
+
+def check_page(path: Path, *, overwrite: bool = False) -> None:
+    """Make sure that writing a page to `path` loses nothing: before long work, and before writing.
+
+    Args:
+        path: nothing is there, or an empty file, or a page with `PAGE_MARK`.
+        overwrite: take any other file too.
+
+    Raises:
+        OutputError: another file is there, or a folder or device.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise OutputError(f"{path} is no file that a page could replace; choose another name.")
+    if overwrite:
+        return
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise OutputError(
+            f"{path} is there and cannot be read ({error.strerror or error}); choose another name."
+        ) from error
+    if head and PAGE_MARK not in head:
+        raise OutputError(
+            f"{path} is there and is no page written by Ninebrains. Nothing was changed; choose "
+            "another name, or give --overwrite to replace it."
+        )

@@ -31,6 +31,9 @@ def audit_command(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with thumbnails to this file.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is no page of ours, too.")
+    ] = False,
     brain: Annotated[
         str | None,
         typer.Option(help="A brain trained on these photos: adds the labels that it doubts."),
@@ -44,6 +47,10 @@ def audit_command(
         read_dataset,
         split_photos,
     )
+    from ninebrains.places import check_page, write_page
+
+    if html is not None:
+        check_page(html, overwrite=overwrite)  # before minutes of looking at photos
 
     suspects = _suspects(brain) if brain else []
     dataset = read_dataset(photos)
@@ -53,9 +60,7 @@ def audit_command(
     split = split_photos(dataset, facts, duplicates=copies) if dataset.task else None
     found = audit(dataset, facts, problems, split, suspects, duplicates=copies)
     if html is not None:
-        from ninebrains.places import write_bytes
-
-        write_bytes(html, found.to_html().encode())
+        write_page(html, found.to_html(), overwrite=overwrite)
     _show(found, as_json=as_json, html=html)
 
 

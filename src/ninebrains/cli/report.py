@@ -23,19 +23,25 @@ def report(
         Optional[Path],
         typer.Option(help="Measure on these labelled photos instead: folder per label, or CSV."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is no page of ours, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a page with quality, errors, photos with heat maps, and origin. It needs no network."""
     from ninebrains.brains import load
     from ninebrains.cli.console import print_json
+    from ninebrains.places import check_page
     from ninebrains.reporting import write_report
     from ninebrains.training.record import load_record
 
     loaded = load(brain)
     target = out or _default_path(brain, loaded.name)
+    check_page(target, overwrite=overwrite)  # before minutes of looking at photos
     evaluation = _evaluate(loaded, photos, quiet=as_json) if photos else None
     record = evaluation.record if evaluation else load_record(loaded.graph.hash)
-    write_report(loaded, target, record, metrics=evaluation.metrics if evaluation else None)
+    metrics = evaluation.metrics if evaluation else None
+    write_report(loaded, target, record, metrics=metrics, overwrite=overwrite)
     if as_json:
         problems = evaluation.problems if evaluation else ()
         print_json(

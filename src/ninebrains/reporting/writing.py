@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ninebrains.brains import Brain
 from ninebrains.brains.manifest import Metrics
 from ninebrains.photos import printable
-from ninebrains.places import write_bytes
+from ninebrains.places import check_page, write_page
 from ninebrains.reporting import charts, wording
 from ninebrains.reporting.galleries import Selection, select
 from ninebrains.reporting.headline import make_headline
@@ -37,17 +37,19 @@ def write_report(
     record: Record | None = None,
     *,
     metrics: Metrics | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the report of a brain to one HTML file; return its path.
 
     Args:
         brain: to report on.
-        path: of the file; one that is there is replaced.
+        path: of the file; an older page of ours that is there is replaced.
         record: what training or an evaluation saw; without it there are no photos on the page.
         metrics: of an evaluation on other photos, to be shown instead of the brain's own.
+        overwrite: replace any other file too.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: another file is there, or the file cannot be written.
         BrainError: the brain cannot be run.
 
     Example:
@@ -56,7 +58,8 @@ def write_report(
         PosixPath('pets.html')
     """
     target = Path(path)
-    write_bytes(target, render_report(brain, record, metrics=metrics).encode())
+    check_page(target, overwrite=overwrite)
+    write_page(target, render_report(brain, record, metrics=metrics), overwrite=overwrite)
     return target
 
 
