@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from ninebrains.errors import OutputError
 from ninebrains.training.caching import FeatureCache, cache_key
 
 
@@ -126,3 +127,10 @@ def test_a_full_disk_costs_the_cache_only(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "features.sqlite")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "features are not kept for next time" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["nonsense", "1e9", "2GiB", "-5"])
+def test_a_size_that_is_no_number_is_a_user_s_mistake(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("NINEBRAINS_CACHE_BYTES", text)
+    with pytest.raises(OutputError, match="number of bytes"):
+        FeatureCache(tmp_path / "features.sqlite")

@@ -25,6 +25,11 @@ def data(num_photos, num_features, num_labels, seed=0):
     return features, targets, weights / weights.mean()
 
 
+def examples(features, targets, weights, mirrored=None):
+    """What heads learn from, no photo a copy of another."""
+    return Examples(features, targets, weights, np.arange(len(features)), mirrored)
+
+
 def refit(features, targets, weights, alpha, left_out):
     """Ridge without some photos, by scikit-learn: predictions for the first of them."""
     keep = np.setdiff1d(np.arange(len(features)), left_out)
@@ -40,26 +45,29 @@ def test_leave_one_out_is_what_refitting_without_each_photo_gives(shape):
     features, targets, weights = data(*shape, 3)
     ridge = make_ridge(make_basis(features, weights), targets)
     scaled = features.astype(np.float64) / ridge.basis.scale
-    found = ridge.leave_one_out(0.02)
+    everyone = np.arange(shape[0])
+    found = ridge.left_out(0.02, everyone, everyone)
     for photo in range(shape[0]):
         expected = refit(scaled, targets, weights, 0.02 * shape[0], np.array([photo]))
         np.testing.assert_allclose(found[photo], expected, atol=1e-7)
     chosen = np.array([3, 7, 11])
-    np.testing.assert_allclose(ridge.leave_one_out(0.02, chosen), found[chosen], atol=1e-12)
+    some = ridge.left_out(0.02, chosen, everyone)
+    np.testing.assert_allclose(some, found[chosen], atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_leave_pair_out_is_what_refitting_without_both_gives(shape):
+def test_copies_are_left_out_together_as_if_refitted_without_them(shape):
     features, targets, weights = data(*shape, 3)
-    half = shape[0] // 2
-    first = np.arange(half)
+    groups = np.arange(shape[0]) % (shape[0] // 2)
+    groups[:5] = 0
     ridge = make_ridge(make_basis(features, weights), targets)
     scaled = features.astype(np.float64) / ridge.basis.scale
-    found = ridge.leave_pair_out(0.02, first, first + half)
-    for photo in range(half):
-        pair = np.array([photo, photo + half])
-        expected = refit(scaled, targets, weights, 0.02 * shape[0], pair)
-        np.testing.assert_allclose(found[photo], expected, atol=1e-7)
+    found = ridge.left_out(0.02, np.arange(shape[0]), groups)
+    for photo in range(shape[0]):
+        copies = np.flatnonzero(groups == groups[photo])
+        out = np.concatenate([[photo], copies[copies != photo]])
+        expected = refit(scaled, targets, weights, 0.02 * shape[0], out)
+        np.testing.assert_allclose(found[photo], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -128,7 +136,7 @@ def test_a_head_is_found_for_any_number_of_photos_and_labels(num_photos, num_fea
     features, _, weights = data(num_photos, num_features, num_labels)
     groups = np.arange(num_photos) % num_labels
     head = choose_head(
-        Examples(features, np.eye(num_labels)[groups], weights), LINKS["classify"], seed=0
+        examples(features, np.eye(num_labels)[groups], weights), LINKS["classify"], seed=0
     )
     assert head.weights.shape == (num_labels, num_features)
     assert head.out_of_sample.shape == (num_photos, num_labels)
@@ -141,7 +149,7 @@ def test_a_head_is_found_for_any_number_of_photos_and_labels(num_photos, num_fea
 def test_identical_photos_do_not_break_the_head():
     features = np.ones((6, 10), np.float32)
     head = choose_head(
-        Examples(features, np.eye(2)[[0, 1, 0, 1, 0, 1]], np.ones(6)), LINKS["classify"], seed=0
+        examples(features, np.eye(2)[[0, 1, 0, 1, 0, 1]], np.ones(6)), LINKS["classify"], seed=0
     )
     assert np.isfinite(head.out_of_sample).all()
 
@@ -150,13 +158,13 @@ def test_mirrored_photos_are_kept_only_when_they_lower_the_loss():
     features, targets, weights = data(120, 30, 3)
     noise = np.random.default_rng(5).normal(size=features.shape).astype(np.float32) * 20
     link = LINKS["classify"]
-    useless = choose_head(Examples(features, targets, weights, noise), link, seed=0)
+    useless = choose_head(examples(features, targets, weights, noise), link, seed=0)
     assert not useless.chosen.flipped
     assert any(candidate.flipped for candidate in useless.candidates)
     shaken = (
         features + np.random.default_rng(6).normal(size=features.shape).astype(np.float32) * 0.5
     )
-    other_view = choose_head(Examples(shaken, targets, weights, features), link, seed=0)
+    other_view = choose_head(examples(shaken, targets, weights, features), link, seed=0)
     flipped = min(c.loss for c in other_view.candidates if c.flipped)
     plain = min(c.loss for c in other_view.candidates if not c.flipped)
     assert other_view.chosen.flipped == (flipped < plain)
@@ -164,7 +172,20 @@ def test_mirrored_photos_are_kept_only_when_they_lower_the_loss():
 
 def test_the_same_seed_gives_the_same_head():
     features, targets, weights = data(100, 30, 3)
-    examples = Examples(features, targets, weights)
-    first, second = (choose_head(examples, LINKS["classify"], seed=3) for _ in range(2))
+    learnt = examples(features, targets, weights)
+    first, second = (choose_head(learnt, LINKS["classify"], seed=3) for _ in range(2))
     assert first.weights.tobytes() == second.weights.tobytes()
     assert first.candidates == second.candidates
+
+
+def test_copies_do_not_make_out_of_sample_scores_look_better():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(40, 60)).astype(np.float32)
+    targets = np.eye(2)[random.integers(0, 2, 40)]
+    four = [np.tile(part, (4, 1)) for part in (features, targets)]
+    copies = np.tile(np.arange(40), 4)
+    honest = choose_head(Examples(*four, np.ones(160), copies), LINKS["classify"], seed=0)
+    right = (honest.out_of_sample.argmax(axis=1) == four[1].argmax(axis=1)).mean()
+    assert right < 0.75
+    fooled = choose_head(Examples(*four, np.ones(160), np.arange(160)), LINKS["classify"], seed=0)
+    assert (fooled.out_of_sample.argmax(axis=1) == four[1].argmax(axis=1)).mean() > 0.95

@@ -10,13 +10,16 @@ from ninebrains.training.curve import CurveData, learning_curve
 from ninebrains.training.familiarity import fit_familiarity
 from ninebrains.training.label_errors import label_quality, suspect_labels
 from ninebrains.training.measuring import (
+    Background,
     average_precision,
+    measure,
     measure_labels,
     measure_multilabel,
     measure_values,
     wilson,
 )
 
+SEEN = Background("that training never saw", num_different=300)
 LABELS = [Label(id=name, index=index, name=name) for index, name in enumerate("abcdefg")]
 
 
@@ -50,7 +53,7 @@ def test_label_figures_agree_with_scikit_learn():
     probabilities[np.arange(300), given] += 0.15
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     answered = probabilities.argmax(axis=1)
-    found = measure_labels(probabilities, np.eye(7)[given], LABELS, num_train=100)
+    found = measure_labels(probabilities, np.eye(7)[given], LABELS, SEEN)
     assert found.accuracy.value == pytest.approx(reference.accuracy_score(given, answered))
     assert found.balanced_accuracy == pytest.approx(
         reference.balanced_accuracy_score(given, answered)
@@ -69,11 +72,15 @@ def test_label_figures_agree_with_scikit_learn():
 
 
 def test_few_test_photos_are_called_too_few():
-    few = measure_labels(np.eye(7)[[0, 1, 2]], np.eye(7)[[0, 1, 2]], LABELS, num_train=10)
+    three, seven = np.eye(7)[[0, 1, 2]], np.eye(7)[[0, 1, 2, 3, 4, 5, 6] * 60]
+    few = measure_labels(three, three, LABELS, Background("that training never saw", 3))
     assert "Too few photos to tell" in few.verdict
-    many = measure_labels(np.eye(7)[[0] * 400], np.eye(7)[[0] * 400], LABELS, num_train=10)
+    many = measure_labels(seven, seven, LABELS, SEEN)
     assert "Too few" not in many.verdict
-    none = measure_labels(np.empty((0, 7)), np.empty((0, 7)), LABELS, num_train=10)
+    copies = measure_labels(seven, seven, LABELS, Background("that training never saw", 7))
+    assert "420 test photos (7 different ones)" in copies.verdict
+    assert copies.accuracy.low < many.accuracy.low
+    none = measure("classify", np.empty((0, 7)), np.empty((0, 7)), LABELS, SEEN)
     assert "nothing can be said" in none.verdict
 
 
@@ -94,7 +101,7 @@ def test_multilabel_figures():
     random = np.random.default_rng(0)
     given = random.integers(0, 2, (400, 7)) * 1.0
     scores = np.clip(given * 0.4 + random.uniform(0, 0.6, given.shape), 0, 1)
-    found = measure_multilabel(scores, given, LABELS, num_train=10)
+    found = measure_multilabel(scores, given, LABELS, SEEN)
     assert found.mean_average_precision == pytest.approx(
         reference.average_precision_score(given, scores, average="macro")
     )
@@ -107,7 +114,7 @@ def test_regression_figures():
     random = np.random.default_rng(0)
     given = random.normal(size=200)
     values = given + random.normal(size=200) * 0.3
-    found = measure_values(values, given, num_train=10)
+    found = measure_values(values, given, SEEN)
     assert found.mae.value == pytest.approx(reference.mean_absolute_error(given, values))
     assert found.mae.low < found.mae.value < found.mae.high
     assert found.rmse == pytest.approx(reference.root_mean_squared_error(given, values))
@@ -148,7 +155,9 @@ def test_familiarity_rejects_about_one_in_a_hundred_of_the_same_and_most_others(
     same = np.abs(means[random.integers(0, 3, 2000)] + 0.2 * random.normal(size=(2000, 200)))
     groups = np.argmin(((same[:, None] - means[None]) ** 2).sum(axis=2), axis=1)
     other = np.abs(random.normal(size=(300, 200)))
-    model, scores = fit_familiarity(same[:1000].astype(np.float32), groups[:1000], seed=0)
+    model, scores = fit_familiarity(
+        same[:1000].astype(np.float32), groups[:1000], np.arange(1000), seed=0
+    )
     assert scores.shape == (1000,)
     assert 0.002 < (scores > 1).mean() < 0.02
     assert (model.scores(same[1000:]) > 1).mean() < 0.03
@@ -200,3 +209,10 @@ def test_a_handful_of_photos_gives_no_forecast():
     )
     assert curve.forecast == []
     assert "Too few photos" in curve.verdict
+
+
+def test_an_answer_that_is_always_the_same_is_not_praised():
+    given = np.eye(7)[[0] * 98 + [1] * 2]
+    found = measure_labels(np.eye(7)[[0] * 100], given, LABELS, Background("unseen", 100))
+    assert "not clearly better than always guessing 'a' (98.0%)" in found.verdict
+    assert "fewer than 5 photos" in found.verdict

@@ -10,7 +10,7 @@ import ninebrains as nb
 from ninebrains.training.extracting import extract
 from ninebrains.training.record import load_record
 from ninebrains.training.training import fit
-from tests.making import photo, write_levels, write_pairs, write_photos
+from tests.making import photo, write_levels, write_pairs, write_photos, write_table
 
 
 def saved(brain, path):
@@ -197,3 +197,66 @@ def test_outcomes_are_plain_values(pets, small_trunk):
     for outcome in fit(pets, trunk=small_trunk).record.outcomes[:3]:
         for value in dataclasses.asdict(outcome).values():
             assert value is None or type(value) in (str, float, int, tuple)
+
+
+def test_file_names_decide_nothing(pets, small_trunk, tmp_path):
+    for label in ("cat", "dog"):
+        (tmp_path / "renamed" / label).mkdir(parents=True)
+        for number, path in enumerate(sorted((pets / label).iterdir(), reverse=True)):
+            shutil.copy(path, tmp_path / "renamed" / label / f"{number:03}.jpg")
+    first = nb.train(pets, trunk=small_trunk, name="a")
+    second = nb.train(tmp_path / "renamed", trunk=small_trunk, name="a")
+    assert saved(first, tmp_path / "a.brain") == saved(second, tmp_path / "b.brain")
+
+
+def test_copies_of_training_photos_are_left_out_of_the_test_figures(small_trunk, tmp_path):
+    write_photos(tmp_path / "photos/train", {"cat": 20, "dog": 20})
+    write_photos(tmp_path / "photos/test", {"cat": 10, "dog": 10}, start=100)
+    for number in range(5):
+        name = f"cat/cat{number:03}.jpg"
+        shutil.copy(tmp_path / "photos/train" / name, tmp_path / "photos/test/cat")
+    trained = fit(tmp_path / "photos", trunk=small_trunk)
+    assert trained.brain.metrics.num_test == 20
+    assert any("5 of 25 test photos have a copy" in note for note in trained.notes)
+
+
+def test_evaluation_says_what_the_brain_has_seen(pets, small_trunk, tmp_path, monkeypatch):
+    brain = nb.train(pets, trunk=small_trunk)
+    seen = nb.evaluate(brain, nb.read_dataset(pets)).metrics.verdict
+    assert "64 were learnt from, so the figures are too good" in seen
+    more = write_photos(tmp_path / "more", {"cat": 20, "dog": 20}, start=300)
+    assert "never saw" in nb.evaluate(brain, nb.read_dataset(more)).metrics.verdict
+    monkeypatch.setenv("NINEBRAINS_HOME", str(tmp_path / "elsewhere"))
+    assert "is not known here" in nb.evaluate(brain, nb.read_dataset(more)).metrics.verdict
+
+
+def test_evaluation_matches_labels_by_id_after_renaming(pets, small_trunk):
+    brain = nb.train(pets, trunk=small_trunk).rename_label("cat", "Katze")
+    found = nb.evaluate(brain, nb.read_dataset(pets))
+    assert found.metrics.num_test == 80
+    assert found.metrics.accuracy.value > 0.8
+
+
+def test_a_record_that_cannot_be_kept_costs_no_brain(pets, small_trunk, home):
+    (home / "data").mkdir()
+    (home / "data/records").write_bytes(b"in the way")
+    trained = fit(pets, trunk=small_trunk)
+    assert any("record was not kept" in note for note in trained.notes)
+
+
+def test_what_could_not_be_used_is_said(small_trunk, tmp_path):
+    photos = write_photos(tmp_path / "photos", {"cat": 10, "dog": 10})
+    (photos / "cat/notes.txt").write_text("hello")
+    rows = [(f"{k}/{k}{n:03}.jpg", k) for k in ("cat", "dog") for n in range(10)]
+    table = write_table(photos / "photos.csv", [*rows, ("gone.jpg", "cat")])
+    assert any("gone.jpg" in note for note in fit(table, trunk=small_trunk).notes)
+    assert any("Ignored" in note for note in fit(photos, trunk=small_trunk).notes)
+
+
+def test_labels_by_coin_toss_are_not_called_wrong(small_trunk, tmp_path):
+    for number in range(40):
+        label = ("cat", "dog")[int(np.random.default_rng(number).integers(0, 2))]
+        (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+        photo("same", number).save(tmp_path / "photos" / label / f"{number}.png")
+    trained = fit(tmp_path / "photos", trunk=small_trunk)
+    assert trained.record.suspects == []

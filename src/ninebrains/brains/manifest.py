@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ninebrains.brains.fields import Count, LongText, Share, Size, Text
 from ninebrains.images import Contract
 
 Task = Literal["classify", "multilabel", "regress"]
@@ -32,9 +33,9 @@ class Label(Part):
     is for people and may be changed at any time.
     """
 
-    id: str = Field(min_length=1, max_length=200)
+    id: Text = Field(min_length=1)
     index: int = Field(ge=0)
-    name: str = Field(min_length=1, max_length=200)
+    name: Text = Field(min_length=1)
 
 
 class Estimate(Part):
@@ -44,43 +45,70 @@ class Estimate(Part):
     low: float
     high: float
 
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(
+                f"the value {self.value:g} is outside its interval {self.low:g} to {self.high:g}"
+            )
+        return self
+
+
+def _check_share(estimate: Estimate) -> Estimate:
+    if estimate.low < 0.0 or estimate.high > 1.0:
+        raise ValueError(
+            f"the interval {estimate.low:g} to {estimate.high:g} is that of no share; expected 0 "
+            "to 1"
+        )
+    return estimate
+
+
+def _check_size(estimate: Estimate) -> Estimate:
+    if estimate.low < 0.0:
+        raise ValueError(f"an error cannot be {estimate.low:g}; expected 0 or more")
+    return estimate
+
+
+ShareEstimate = Annotated[Estimate, AfterValidator(_check_share)]
+SizeEstimate = Annotated[Estimate, AfterValidator(_check_size)]
+
 
 class LabelQuality(Part):
     """How one label did on the test photos. `average_precision` is for multi-label brains."""
 
-    label_id: str
-    support: int
-    precision: float | None = None
-    recall: float | None = None
-    f1: float | None = None
-    average_precision: float | None = None
+    label_id: Text
+    support: Count
+    precision: Share | None = None
+    recall: Share | None = None
+    f1: Share | None = None
+    average_precision: Share | None = None
 
 
 class CalibrationBin(Part):
     """Photos whose top score lies in (low, high]: their mean score and the share that was right."""
 
-    low: float
-    high: float
-    count: int
-    confidence: float
-    accuracy: float
+    low: Share
+    high: Share
+    count: Count
+    confidence: Share
+    accuracy: Share
 
 
 class Calibration(Part):
     """Whether a score of 0.8 is right 8 times in 10 (calibration error, Guo et al. 2017)."""
 
-    temperature: float
-    ece_before: float
-    ece_after: float
+    temperature: float = Field(gt=0.0)
+    ece_before: Share | None = None
+    ece_after: Share
     bins: list[CalibrationBin] = []
 
 
 class CurvePoint(Part):
     """Out-of-sample quality after training on `photos` photos."""
 
-    photos: int
-    value: float
-    spread: float
+    photos: Count
+    value: float = Field(le=1.0 + 1e-6)
+    spread: Size
 
 
 class LearningCurve(Part):
@@ -90,10 +118,10 @@ class LearningCurve(Part):
     `verdict` is one sentence for people.
     """
 
-    measure: str
+    measure: Text
     points: list[CurvePoint] = []
     forecast: list[CurvePoint] = []
-    verdict: str
+    verdict: LongText
 
 
 class Familiarity(Part):
@@ -103,9 +131,9 @@ class Familiarity(Part):
     share of the test photos.
     """
 
-    rejected_train: float
-    rejected_test: float | None = None
-    num_train: int
+    rejected_train: Share
+    rejected_test: Share | None = None
+    num_train: Count
 
 
 class Candidate(Part):
@@ -130,31 +158,31 @@ class Metrics(Part):
     `verdict` says in one sentence how far the figures can be trusted.
     """
 
-    num_test: int
-    verdict: str
-    accuracy: Estimate | None = None
-    balanced_accuracy: float | None = None
-    top5: Estimate | None = None
-    log_loss: float | None = None
-    mean_average_precision: float | None = None
-    mae: Estimate | None = None
-    rmse: float | None = None
-    r2: float | None = None
-    residual_90: float | None = None
+    num_test: Count
+    verdict: LongText
+    accuracy: ShareEstimate | None = None
+    balanced_accuracy: Share | None = None
+    top5: ShareEstimate | None = None
+    log_loss: Size | None = None
+    mean_average_precision: Share | None = None
+    mae: SizeEstimate | None = None
+    rmse: Size | None = None
+    r2: float | None = Field(default=None, le=1.0 + 1e-6)
+    residual_90: Size | None = None
     labels: list[LabelQuality] = []
-    confusion: list[list[int]] | None = None
+    confusion: list[list[Count]] | None = None
     calibration: Calibration | None = None
-    out_of_sample_accuracy: Estimate | None = None
+    out_of_sample_accuracy: ShareEstimate | None = None
     out_of_sample_loss: float | None = None
     familiarity: Familiarity | None = None
     learning_curve: LearningCurve | None = None
-    num_suspected_label_errors: int | None = None
+    num_suspected_label_errors: Count | None = None
 
 
 class TrunkReference(Part):
     """The trunk that the brain stands on; `hash` is the SHA-256 of its graph."""
 
-    name: str
+    name: Text
     hash: Sha256
     num_features: int = Field(ge=1)
 
@@ -163,16 +191,16 @@ class Training(Part):
     """Where the brain comes from."""
 
     data_fingerprint: Sha256
-    num_train: int
-    num_test: int
-    num_skipped: int
-    num_per_label: dict[str, int] = {}
+    num_train: Count
+    num_test: Count
+    num_skipped: Count
+    num_per_label: dict[Text, Count] = {}
     split: Literal["given", "random"]
     seed: int
     balanced: bool
     head: Candidate
     candidates: list[Candidate] = []
-    packages: dict[str, str] = {}
+    packages: dict[Text, Text] = {}
 
 
 class Manifest(Part):
@@ -191,7 +219,7 @@ class Manifest(Part):
     labels: list[Label] = Field(min_length=1, max_length=100_000)
     metrics: Metrics | None = None
     training: Training | None = None
-    receipts: list[dict[str, str]] = []
+    receipts: list[dict[Text, LongText]] = []
     files: dict[Literal["graph.onnx", "card.md"], Sha256] = {}
 
     @model_validator(mode="after")
@@ -205,6 +233,25 @@ class Manifest(Part):
             repeated = next((value for value, count in Counter(values).items() if count > 1), None)
             if repeated is not None:
                 raise ValueError(f"label {kind} {repeated!r} is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_of_these_labels(self) -> Self:
+        if self.metrics is None:
+            return self
+        known = {label.id for label in self.labels}
+        measured = [quality.label_id for quality in self.metrics.labels]
+        strange = next((label_id for label_id in measured if label_id not in known), None)
+        if strange is not None:
+            raise ValueError(f"metrics.labels speaks of {strange!r}, which is no label's id")
+        if len(set(measured)) < len(measured):
+            raise ValueError("metrics.labels has two entries for one label")
+        rows = self.metrics.confusion
+        size = len(self.labels)
+        if rows is not None and [len(row) for row in rows] != [size] * size:
+            raise ValueError(
+                f"metrics.confusion is no table of {size} rows of {size} counts, one for each label"
+            )
         return self
 
     def label(self, wanted: str | int) -> Label:

@@ -19,19 +19,11 @@ def evaluate(
     from ninebrains.cli.measures import print_metrics
     from ninebrains.photos import read_dataset
     from ninebrains.training.evaluating import evaluate as measure
-    from ninebrains.training.record import load_record
 
     loaded = load(brain)
     dataset = read_dataset(photos, loaded.task)
     with progress("running the brain", quiet=as_json) as report:
         found = measure(loaded, dataset, progress=report)
-    record = load_record(loaded.graph.hash)
-    learnt = (
-        {outcome.sha256 for outcome in record.outcomes if outcome.split == "train"}
-        if record
-        else set()
-    )
-    num_seen = sum(outcome.sha256 in learnt for outcome in found.record.outcomes)
     if as_json:
         print_json(
             {
@@ -40,15 +32,10 @@ def evaluate(
                 "problems": [
                     {"photo": item.name, "reason": item.reason} for item in found.problems
                 ],
-                "num_trained_on": num_seen,
             }
         )
         return
     print_metrics(found.metrics, list(loaded.labels))
-    if num_seen:
-        typer.echo(
-            f"\nwarning: {num_seen} of these photos were learnt from; the figures are too good."
-        )
     for problem in found.problems[:20]:
         typer.echo(f"left out: {problem.name}: {problem.reason}", err=True)
     if len(found.problems) > 20:

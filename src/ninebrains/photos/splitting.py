@@ -28,12 +28,15 @@ class Split:
         train: indices into the data set's photos, ascending.
         test: likewise.
         given: whether the data set came with this split.
+        groups: for each photo of the data set the number of its group; copies of one photo share
+            it, and whoever leaves a photo out should leave its group out. -1 for unusable photos.
         notes: what people should know about it, in sentences.
     """
 
     train: list[int]
     test: list[int]
     given: bool
+    groups: list[int]
     notes: list[str] = field(default_factory=list)
 
 
@@ -64,23 +67,31 @@ def split_photos(
     if not 0 < test_share < 1:
         raise ValueError(f"test_share is between 0 and 1, not {test_share}")
     usable = [index for index, fact in enumerate(facts) if fact is not None]
-    if held_out_part(dataset.photos[index] for index in usable):
-        return _given(dataset, usable)
     order = sorted(usable, key=lambda index: _content(dataset, facts, index))
     units, notes = _units(dataset, facts, order, duplicates or duplicate_groups(facts))
+    groups = [-1] * len(facts)
+    for number, unit in enumerate(units):
+        for index in unit:
+            groups[index] = number
+    if held_out_part(dataset.photos[index] for index in usable):
+        return _given(dataset, usable, groups)
     rng = np.random.default_rng(seed)
     if dataset.task == "multilabel":
         test = _iterative(dataset, units, test_share, rng)
     else:
         strata = _strata(dataset, units)
         test = set()
+        untested: list[str] = []
         for name in sorted(strata):
             chosen, short = _draw(strata[name], test_share, rng)
             test.update(chosen)
             if short and dataset.task == "classify":
-                notes.append(f"{name!r} has too few different photos to test on any.")
+                untested.append(repr(name))
+        if untested:
+            names = ", ".join(untested[:8]) + (" and others" if len(untested) > 8 else "")
+            notes.append(f"Too few different photos to test on any: {names}.")
     train = [index for index in usable if index not in test]
-    return Split(train, sorted(test), given=False, notes=notes)
+    return Split(train, sorted(test), given=False, groups=groups, notes=notes)
 
 
 def _content(
@@ -90,7 +101,7 @@ def _content(
     return (fact.sha256 if fact else "", photo.labels, photo.target or 0.0)
 
 
-def _given(dataset: Dataset, usable: list[int]) -> Split:
+def _given(dataset: Dataset, usable: list[int], groups: list[int]) -> Split:
     photos = [dataset.photos[index] for index in usable]
     train = [usable[position] for position in fitting_photos(photos)]
     notes = [] if train else ["There are test photos only, none to learn from."]
@@ -103,7 +114,7 @@ def _given(dataset: Dataset, usable: list[int]) -> Split:
         notes.append(f"{kinds[None]:,} photos without a given part are used for training.")
     chosen = set(train)
     test = [index for index in usable if index not in chosen]
-    return Split(train, test, given=True, notes=notes)
+    return Split(train, test, given=True, groups=groups, notes=notes)
 
 
 def _units(

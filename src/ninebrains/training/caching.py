@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ninebrains.errors import OutputError
 from ninebrains.places import cache_folder
 
 DEFAULT_MAX_BYTES = 2 * 1024**3
@@ -32,6 +33,18 @@ def cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
+def _max_bytes_wanted() -> int:
+    text = os.environ.get("NINEBRAINS_CACHE_BYTES", "").strip()
+    if not text:
+        return DEFAULT_MAX_BYTES
+    if not text.isdecimal():
+        raise OutputError(
+            f"NINEBRAINS_CACHE_BYTES is {text!r}; expected a number of bytes, such as "
+            "2000000000, or 0 for no cache."
+        )
+    return int(text)
+
+
 class FeatureCache:
     """A bounded map from key to bytes that survives kills and may be shared by several runs.
 
@@ -46,7 +59,7 @@ class FeatureCache:
 
     def __init__(self, path: Path | None = None, max_bytes: int | None = None) -> None:
         if max_bytes is None:
-            max_bytes = int(os.environ.get("NINEBRAINS_CACHE_BYTES", DEFAULT_MAX_BYTES))
+            max_bytes = _max_bytes_wanted()
         self.max_bytes = max_bytes
         self.path = path or cache_folder() / "features.sqlite"
         self.trouble: str | None = None

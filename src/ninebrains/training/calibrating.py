@@ -42,11 +42,13 @@ def fit_sharpness(link: Link, scores: Floats, targets: Floats, weights: Floats) 
     return float(np.exp((low + high) / 2.0))
 
 
-def calibration(before: Floats, after: Floats, given: Floats, temperature: float) -> Calibration:
+def calibration(
+    before: Floats | None, after: Floats, given: Floats, temperature: float
+) -> Calibration:
     """Expected calibration error of the top answers before and after the temperature.
 
     Args:
-        before: probabilities [n, K] without the temperature.
+        before: probabilities [n, K] of the uncalibrated head, or None where they are not known.
         after: probabilities [n, K] with it.
         given: targets [n, K], one-hot or multi-hot.
         temperature: what the raw scores were divided by.
@@ -54,7 +56,7 @@ def calibration(before: Floats, after: Floats, given: Floats, temperature: float
     bins = _bins(after, given)
     return Calibration(
         temperature=temperature,
-        ece_before=_expected_error(_bins(before, given)),
+        ece_before=None if before is None else _expected_error(_bins(before, given)),
         ece_after=_expected_error(bins),
         bins=[part for part in bins if part.count],
     )

@@ -16,11 +16,9 @@ from ninebrains.brains.manifest import Candidate
 from ninebrains.training import logistic, ridge
 from ninebrains.training.basis import Basis, Floats, make_basis
 from ninebrains.training.calibrating import fit_sharpness
-from ninebrains.training.links import Identity, Link
+from ninebrains.training.links import Identity, Link, Softmax
 from ninebrains.training.logistic import Logistic, fit_logistic
-from ninebrains.training.ridge import make_ridge
-
-Indices = npt.NDArray[np.int64]
+from ninebrains.training.ridge import Indices, make_ridge
 
 NUM_FOLDS = 5
 _LARGE = 20_000  # photos; above it choices are made on this many and cross-validation has two folds
@@ -41,6 +39,7 @@ class Head:
         chosen: which candidate this is.
         candidates: everything that was tried.
         basis: of the training photos, for what else is computed from them.
+        parts: what it was made of before calibration: (kind, W, b) of the single heads.
     """
 
     weights: Floats
@@ -50,6 +49,21 @@ class Head:
     chosen: Candidate
     candidates: tuple[Candidate, ...]
     basis: Basis
+    parts: tuple[tuple[str, Floats, Floats], ...]
+
+    def uncalibrated(self, features: npt.NDArray[np.float32], link: Link) -> Floats:
+        """Probabilities [m, K] as they were before calibration, the mean over the parts.
+
+        Ridge regression on one-hot targets estimates probabilities itself, give or take values
+        below 0 and above 1; logistic regression gives them through its link.
+        """
+        found = [
+            _clipped(features @ weights.T + bias, link)
+            if kind == "ridge"
+            else link.probabilities(features @ weights.T + bias)
+            for kind, weights, bias in self.parts
+        ]
+        return np.asarray(np.mean(found, axis=0))
 
 
 @dataclass(frozen=True)
@@ -60,43 +74,54 @@ class Examples:
         features: X[n, D], from `trunks.Trunk.run`.
         targets: Y[n, K]: one-hot, multi-hot, or standardised numbers.
         weights: w[n] of the photos.
+        groups: [n]; copies of one photo have the same number and are left out together.
         mirrored: features of the mirrored photos [n, D], or None.
     """
 
     features: npt.NDArray[np.float32]
     targets: Floats
     weights: Floats
+    groups: Indices
     mirrored: npt.NDArray[np.float32] | None = None
 
 
 def choose_head(examples: Examples, link: Link, seed: int) -> Head:
     """Try every candidate and return the one with the lowest weighted out-of-sample loss."""
-    plain = _Contest(
-        make_basis(examples.features, examples.weights),
-        examples.targets,
-        link,
-        seed,
-        mirrored=False,
-    )
+    basis = make_basis(examples.features, examples.weights)
+    plain = _Contest(basis, examples, link, seed)
     contests = [plain]
     if examples.mirrored is not None:
         both = np.concatenate([examples.features, examples.mirrored])
-        basis = make_basis(both, np.tile(examples.weights, 2))
-        targets = np.tile(examples.targets, (2, 1))
-        contests.append(_Contest(basis, targets, link, seed, mirrored=True))
+        doubled = Examples(
+            both,
+            np.tile(examples.targets, (2, 1)),
+            np.tile(examples.weights, 2),
+            np.tile(examples.groups, 2),
+        )
+        basis = make_basis(both, doubled.weights)
+        contests.append(_Contest(basis, doubled, link, seed, mirrored=True))
     entries = [entry for contest in contests for entry in contest.run()]
     best = min(entries, key=_handicapped_loss)
-    coefficients, intercept = best.contest.solve(best)
-    weights, bias = best.contest.basis.unrotate(coefficients, intercept)
+    scores = best.contest.scores(best)
+    # Chosen by weighted losses, but a score shall mean what it says for photos as they come.
+    sharpness = _sharpness(link, scores, examples.targets, np.ones(len(scores)))
+    weights, bias = best.contest.linear(best)
     return Head(
-        weights=weights * best.sharpness,
-        bias=bias * best.sharpness,
-        out_of_sample=best.contest.scores(best) * best.sharpness,
-        temperature=1.0 / best.sharpness,
+        weights=weights * sharpness,
+        bias=bias * sharpness,
+        out_of_sample=scores * sharpness,
+        temperature=1.0 / sharpness,
         chosen=best.candidate,
         candidates=tuple(entry.candidate for entry in entries),
         basis=plain.basis,
+        parts=tuple(
+            (part.candidate.head, *best.contest.linear(part)) for part in best.contest.parts(best)
+        ),
     )
+
+
+def _sharpness(link: Link, scores: Floats, targets: Floats, weights: Floats) -> float:
+    return 1.0 if isinstance(link, Identity) else fit_sharpness(link, scores, targets, weights)
 
 
 @dataclass(frozen=True)
@@ -112,17 +137,23 @@ class _Contest:
     """The candidates on one basis; of mirrored photos the second half of the rows are mirrors."""
 
     def __init__(
-        self, basis: Basis, targets: Floats, link: Link, seed: int, *, mirrored: bool
+        self, basis: Basis, examples: Examples, link: Link, seed: int, *, mirrored: bool = False
     ) -> None:
-        self.basis, self.targets, self.link, self.mirrored = basis, targets, link, mirrored
-        self.num_photos = len(targets) // (2 if mirrored else 1)
-        self.ridge = make_ridge(basis, targets)
-        order = np.random.default_rng(seed).permutation(self.num_photos)
-        self.order = order.astype(np.int64)
-        num_folds = min(NUM_FOLDS if self.num_photos <= _LARGE else 2, self.num_photos)
-        self.folds = [np.sort(self.order[start::num_folds]) for start in range(num_folds)]
+        self.basis, self.targets, self.link, self.mirrored = basis, examples.targets, link, mirrored
+        self.groups = examples.groups
+        self.num_photos = len(self.targets) // (2 if mirrored else 1)
+        self.ridge = make_ridge(basis, self.targets)
+        own = self.groups[: self.num_photos]
+        names = np.random.default_rng(seed).permutation(np.unique(own))
+        rank = np.empty(len(names), np.int64)
+        rank[np.searchsorted(np.unique(own), names)] = np.arange(len(names))
+        self.order = np.argsort(rank[np.searchsorted(np.unique(own), own)], kind="stable")
+        num_folds = min(NUM_FOLDS if self.num_photos <= _LARGE else 2, len(names))
+        self.folds = [
+            np.flatnonzero(np.isin(own, names[start::num_folds])) for start in range(num_folds)
+        ]
         self.last: Logistic | None = None
-        self._logistic_scores: Floats = np.empty((0, targets.shape[1]))
+        self._logistic_scores: Floats = np.empty((0, self.targets.shape[1]))
         self._parts: tuple[_Entry, ...] = ()
 
     def run(self) -> list[_Entry]:
@@ -136,7 +167,7 @@ class _Contest:
             for penalty in ridge.PENALTIES
         ]
         size = self.basis.rows.size * self.targets.shape[1]
-        if isinstance(self.link, Identity) or size > _REFERENCE_LOGISTIC:
+        if isinstance(self.link, Identity) or size > _REFERENCE_LOGISTIC or len(self.folds) < 2:
             return entries
         penalty = self._best_logistic_penalty()
         everyone = np.arange(self.num_photos)
@@ -154,8 +185,7 @@ class _Contest:
     def _entry(self, candidate: Candidate, scores: Floats, photos: Indices) -> _Entry:
         """Find the sharpness of out-of-sample scores and put the loss in."""
         targets, weights = self.targets[photos], self.basis.weights[photos]
-        regress = isinstance(self.link, Identity)
-        sharpness = 1.0 if regress else fit_sharpness(self.link, scores, targets, weights)
+        sharpness = _sharpness(self.link, scores, targets, weights)
         loss = float((weights / weights.sum()) @ self.link.losses(scores * sharpness, targets))
         return _Entry(self, candidate.model_copy(update={"loss": loss}), sharpness)
 
@@ -170,6 +200,14 @@ class _Contest:
     def _mean_scores(self) -> Floats:
         first, second = (self.scores(part) * part.sharpness for part in self._parts)
         return (first + second) / 2
+
+    def parts(self, entry: _Entry) -> tuple[_Entry, ...]:
+        """The single heads that an entry consists of."""
+        return self._parts if entry.candidate.head == "mean" else (entry,)
+
+    def linear(self, entry: _Entry) -> tuple[Floats, Floats]:
+        """W[K, D] and b[K] on raw features, from all training photos."""
+        return self.basis.unrotate(*self.solve(entry))
 
     def solve(self, entry: _Entry) -> tuple[Floats, Floats]:
         """Coefficients [r, K] and intercept [K] from all training photos."""
@@ -186,9 +224,7 @@ class _Contest:
         return fit.coefficients, fit.intercept
 
     def _ridge_scores(self, penalty: float, photos: Indices) -> Floats:
-        if self.mirrored:
-            return self.ridge.leave_pair_out(penalty, photos, photos + self.num_photos)
-        return self.ridge.leave_one_out(penalty, photos)
+        return self.ridge.left_out(penalty, photos, self.groups)
 
     def _fit(self, penalty: float, photos: Indices, start: Logistic | None) -> Logistic:
         rows = np.concatenate([photos, photos + self.num_photos]) if self.mirrored else photos
@@ -219,6 +255,14 @@ class _Contest:
             fit = self._fit(penalty, learnt, fit)
             scores[fold] = fit.scores(self.basis.rows[fold])
         return scores
+
+
+def _clipped(values: Floats, link: Link) -> Floats:
+    """Ridge values as probabilities: within 0 and 1, and adding up to 1 where one label applies."""
+    clipped = np.clip(values, 1e-6, 1.0)
+    if isinstance(link, Softmax):
+        clipped = clipped / clipped.sum(axis=1, keepdims=True)
+    return np.asarray(clipped)
 
 
 def _handicapped_loss(entry: _Entry) -> float:

@@ -1,6 +1,6 @@
 """The learning curve: what did the last photos bring, and what would more of them?
 
-Ridge regression is fitted on nested subsets of the training photos and judged on the others; a
+Ridge regression is fitted on nested subsets of the training photos and judged on others; a
 power law err(n) = a + b n^-c through the points (Hestness et al. 2017) is then followed a little
 further. Its uncertainty comes from drawing the repeats again. The test split takes no part.
 """
@@ -89,6 +89,7 @@ def _measure_subsets(
     """Sizes [s] and the quality of each repeat at each size [NUM_REPEATS, s]."""
     random = np.random.default_rng(seed)
     pool = min(len(data.rows), MOST_PHOTOS)
+    last = int(pool * _SHARES[-1])
     least = 2 * len(np.unique(data.groups))
     sizes = np.unique([int(pool * share) for share in _SHARES])
     sizes = sizes[sizes >= max(least, 8)]
@@ -100,8 +101,9 @@ def _measure_subsets(
         rows = data.rows[order]
         products = rows @ rows.T + 1.0
         for place, size in enumerate(sizes):
-            predicted = _predict(products, data, order, int(size))
-            found = score(predicted, data.targets[order[size:]])
+            # Every size is judged by the same photos, or else the points could not be compared.
+            predicted = _predict(products, data, order, int(size), last)
+            found = score(predicted, data.targets[order[last:]])
             values[repeat, place] = np.nan if found is None else found
     usable = ~np.isnan(values).any(axis=0)
     return sizes[usable], values[:, usable]
@@ -118,8 +120,10 @@ def _stratified_order(
     return np.argsort(position, kind="stable")
 
 
-def _predict(products: Floats, data: CurveData, order: npt.NDArray[np.int64], size: int) -> Floats:
-    """Ridge learnt from the first `size` of `order`, in its dual form, applied to the others."""
+def _predict(
+    products: Floats, data: CurveData, order: npt.NDArray[np.int64], size: int, last: int
+) -> Floats:
+    """Ridge learnt from the first `size` of `order`, in its dual form, applied from `last` on."""
     learnt = order[:size]
     weights = data.weights[learnt]
     mean = weights @ data.targets[learnt] / weights.sum()
@@ -127,7 +131,7 @@ def _predict(products: Floats, data: CurveData, order: npt.NDArray[np.int64], si
     penalty = data.penalty * np.sqrt(len(data.rows) / size)
     damped = products[:size, :size] + np.diag(penalty * size / weights)
     dual = np.linalg.solve(damped, data.targets[learnt] - mean)
-    return np.asarray(products[size:, :size] @ dual + mean)
+    return np.asarray(products[last:, :size] @ dual + mean)
 
 
 Law = Callable[[float], float]

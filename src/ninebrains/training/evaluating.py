@@ -13,13 +13,13 @@ from ninebrains.brains import Brain
 from ninebrains.brains.manifest import Familiarity, Label, Metrics
 from ninebrains.errors import DataError, PhotoError
 from ninebrains.images import Contract, Limits, Pixels, read_photo
-from ninebrains.photos import Dataset, Photo, PhotoFacts, Problem, audit
+from ninebrains.photos import Dataset, Photo, PhotoFacts, Problem, audit, duplicate_groups
 from ninebrains.training.basis import Floats
 from ninebrains.training.calibrating import calibration
 from ninebrains.training.extracting import BATCH, Progress, see
-from ninebrains.training.measuring import measure_labels, measure_multilabel, measure_values
+from ninebrains.training.measuring import Background, measure
 from ninebrains.training.outcomes import make_outcomes
-from ninebrains.training.record import Record
+from ninebrains.training.record import Record, load_record
 from ninebrains.training.targets import make_targets
 from ninebrains.workers import map_ahead
 
@@ -114,15 +114,13 @@ def _measure(
     targets = make_targets(brain.task, dataset.photos, names)
     trained = brain.manifest.training
     num_train = trained.num_train if trained else 0
-    if brain.task == "classify":
-        metrics = measure_labels(answers, targets.matrix, brain.labels, num_train)
-    elif brain.task == "multilabel":
-        metrics = measure_multilabel(answers, targets.matrix, brain.labels, num_train)
-    else:
-        metrics = measure_values(answers[:, 0], targets.matrix[:, 0], num_train)
+    groups = duplicate_groups(facts)
+    different = len(facts) - sum(len(group) - 1 for group in groups.near)
+    background = Background(_how_known(brain, facts), num_different=different)
+    metrics = measure(brain.task, answers, targets.matrix, brain.labels, background)
     update: dict[str, object] = {}
     if brain.task != "regress":
-        update["calibration"] = calibration(answers, answers, targets.matrix, 1.0)
+        update["calibration"] = calibration(None, answers, targets.matrix, 1.0)
     if unfamiliar is not None:
         update["familiarity"] = Familiarity(
             rejected_train=_rejected_train(brain),
@@ -138,9 +136,21 @@ def _measure(
         unfamiliar=unfamiliar,
         is_test=np.ones(len(dataset.photos), bool),
     )
-    findings = audit(dataset, facts, dataset.problems).to_dict()
+    findings = audit(dataset, facts, dataset.problems, duplicates=groups).to_dict()
     record = Record(brain.graph.hash, str(Path(dataset.root).resolve()), outcomes, findings)
     return Evaluation(metrics.model_copy(update=update), record, dataset.problems)
+
+
+def _how_known(brain: Brain, facts: Sequence[PhotoFacts]) -> str:
+    """What is known about whether the brain was trained on these photos."""
+    record = load_record(brain.graph.hash)
+    if record is None:
+        return "(whether it learnt from some of them is not known here)"
+    learnt = {outcome.sha256 for outcome in record.outcomes if outcome.split == "train"}
+    seen = sum(fact.sha256 in learnt for fact in facts)
+    if seen:
+        return f"of which {seen} were learnt from, so the figures are too good"
+    return "that training never saw"
 
 
 def _rejected_train(brain: Brain) -> float:
@@ -174,7 +184,8 @@ def _matched(brain: Brain, dataset: Dataset) -> Dataset:
             kept.append(replace(photo, labels=tuple(known[name].name for name in photo.labels)))
     if not kept:
         raise DataError(_no_common_label(dataset, brain.labels))
-    return replace(dataset, photos=tuple(kept), problems=tuple(problems))
+    names = tuple(sorted({name for photo in kept for name in photo.labels}))
+    return replace(dataset, photos=tuple(kept), labels=names, problems=tuple(problems))
 
 
 def _no_common_label(dataset: Dataset, labels: Sequence[Label]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ninebrains.training.basis import Floats
+from ninebrains.training.ridge import Indices
 
 NUM_AXES = (
     8  # more axes follow the training photos too closely: 128 rejected hardly any other photo
@@ -51,13 +52,14 @@ class Familiarity:
 
 
 def fit_familiarity(
-    features: npt.NDArray[np.float32], groups: npt.NDArray[np.int64], seed: int
+    features: npt.NDArray[np.float32], groups: Indices, copies: Indices, seed: int
 ) -> tuple[Familiarity, Floats]:
     """Learn what is familiar, and set the threshold on photos that a fit had not seen.
 
     Args:
         features: [n, D] of the training photos.
         groups: [n], the label of each; all zero where photos have no single label.
+        copies: [n]; copies of one photo have the same number and are left out together.
         seed: of the folds.
 
     Returns:
@@ -65,19 +67,20 @@ def fit_familiarity(
         those beyond the first 20,000 that the threshold was set on.
     """
     order = np.random.default_rng(seed).permutation(len(features))[:_MOST_PHOTOS]
-    unit = _unit(features[np.sort(order)])
-    groups = groups[np.sort(order)]
-    shuffled = np.random.default_rng(seed).permutation(len(unit))
+    kept = np.sort(order)
+    unit, groups, copies = _unit(features[kept]), groups[kept], copies[kept]
+    names = np.random.default_rng(seed).permutation(np.unique(copies))
     distances = np.empty(len(unit))
-    num_folds = min(NUM_FOLDS, len(unit))
+    num_folds = min(NUM_FOLDS, len(names))
     for start in range(num_folds):
-        held_out = shuffled[start::num_folds]
-        learnt = np.setdiff1d(shuffled, held_out)
-        distances[held_out] = _squared(_fit(unit[learnt], groups[learnt]), unit[held_out])
-    threshold = _upper_quantile(distances)
+        out = np.isin(copies, names[start::num_folds])
+        model = _fit(unit[~out], groups[~out]) if not out.all() else _fit(unit, groups)
+        distances[out] = _squared(model, unit[out])
+    _, first = np.unique(copies, return_index=True)
+    threshold = _upper_quantile(distances[first])
     model = _fit(unit, groups, threshold, float((distances > threshold).mean()))
     scores = np.full(len(features), np.nan)
-    scores[np.sort(order)] = np.sqrt(np.maximum(distances, 0.0) / threshold)
+    scores[kept] = np.sqrt(np.maximum(distances, 0.0) / threshold)
     return model, scores
 
 

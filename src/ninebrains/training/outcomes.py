@@ -24,6 +24,7 @@ def make_outcomes(
     *,
     unfamiliar: Floats | None,
     is_test: npt.NDArray[np.bool_],
+    doubt: bool = True,
 ) -> tuple[Outcome, ...]:
     """One outcome for each photo.
 
@@ -35,11 +36,13 @@ def make_outcomes(
         answers: probabilities or values [n, K] from models that had not seen the photo.
         unfamiliar: [n], NaN where not measured; or None.
         is_test: [n].
+        doubt: whether the answers are good enough to doubt given labels by them.
     """
     suggested = np.full(len(photos), -1)
     quality: Floats | None = None
-    if task == "classify":
+    if task == "classify" and doubt:
         suggested = suspect_labels(answers, targets.groups)
+    if task == "classify":
         quality = label_quality(answers, targets.groups)
     outcomes = []
     for row, (photo, fact) in enumerate(zip(photos, facts, strict=True)):

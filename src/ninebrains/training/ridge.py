@@ -7,6 +7,7 @@ i out changes its residual by 1 / (1 - h_i) exactly, with the leverage h_i also 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ import numpy.typing as npt
 
 from ninebrains.training.basis import Basis, Floats, blocks
 
+Indices = npt.NDArray[np.int64]
+
+_LEAST, _TINY = 1e-6, 1e-9
+_BLOCK_VALUES = 10_000_000
 PENALTIES = tuple(float(value) for value in np.logspace(-5, 1, 13))
 
 
@@ -37,57 +42,54 @@ class Ridge:
     def _damped(self, penalty: float) -> Floats:
         return np.asarray(self.basis.energies + penalty * len(self.basis.rows))
 
-    def leave_one_out(self, penalty: float, chosen: npt.NDArray[np.int64] | None = None) -> Floats:
-        """What a fit without photo i would have predicted for photo i, exactly: [m, K].
+    def left_out(self, penalty: float, wanted: Indices, groups: Indices) -> Floats:
+        """What a fit without a photo, and without its copies, would have predicted for it: [m, K].
+
+        The residuals of a group that is left out are (I - H)^-1 r, with H its block of the hat
+        matrix: exact, without fitting again. For a group of one this is r / (1 - h).
 
         Args:
             penalty: relative to the mean squared length of a row.
-            chosen: indices of the m photos wanted; all by default.
+            wanted: indices of the m rows to predict.
+            groups: [n], rows with the same number are left out together (copies, mirror images).
         """
-        wanted = np.arange(len(self.basis.rows)) if chosen is None else chosen
-        coefficients = self.coefficients(penalty).astype(self.basis.rows.dtype)
-        inverse = (1.0 / self._damped(penalty)).astype(self.basis.rows.dtype)
-        total_weight = self.basis.weights.sum()
         result = np.empty((len(wanted), self.targets.shape[1]), self.basis.rows.dtype)
-        for part in blocks(len(wanted)):
-            index = wanted[part]
-            rows, weights = self.basis.rows[index], self.basis.weights[index]
-            leverage = weights * (1.0 / total_weight + (rows**2) @ inverse)
-            residual = self.targets[index] - (rows @ coefficients + self.target_mean)
-            # A leverage of 1 means that the photo decides its own prediction: nothing is known
-            # then.
-            left = np.maximum(1.0 - leverage, 1e-6)[:, None]
-            result[part] = self.targets[index] - residual / left
+        place_of = np.full(len(groups), -1)
+        place_of[wanted] = np.arange(len(wanted))
+        for members in groups_by_size(groups, np.unique(groups[wanted])):
+            step = max(1, _BLOCK_VALUES // (members.shape[1] * self.basis.rows.shape[1]))
+            for part in blocks(len(members), step):
+                index = members[part]
+                predicted = self.targets[index] - self._left_out_residuals(penalty, index)
+                asked = place_of[index] >= 0
+                result[place_of[index][asked]] = predicted[asked]
         return result
 
-    def leave_pair_out(
-        self, penalty: float, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
-    ) -> Floats:
-        """What a fit without photos first[i] and second[i] would have predicted for first[i].
+    def _left_out_residuals(self, penalty: float, index: Indices) -> Floats:
+        """Residuals [g, s, K] of g groups of s rows, each from a fit without its group."""
+        dtype = self.basis.rows.dtype
+        coefficients = self.coefficients(penalty).astype(dtype)
+        inverse = (1.0 / self._damped(penalty)).astype(dtype)
+        rows, weights = self.basis.rows[index], self.basis.weights[index]
+        residuals = self.targets[index] - (rows @ coefficients + self.target_mean)
+        shared = 1.0 / self.basis.weights.sum()
+        if index.shape[1] == 1:
+            leverage = weights[:, 0] * (shared + (rows[:, 0] ** 2) @ inverse)
+            # A leverage of 1: the photo decides its own prediction and nothing is known.
+            return np.asarray(residuals / np.maximum(1.0 - leverage, _LEAST)[:, None, None])
+        hat = (shared + (rows * inverse) @ rows.transpose(0, 2, 1)) * weights[:, None, :]
+        left = np.eye(index.shape[1]) * (1.0 + _TINY) - hat
+        return np.asarray(np.linalg.solve(left, residuals))
 
-        The residuals of a left-out pair are (I - H)^-1 r, with H the pair's 2 x 2 block of the hat
-        matrix. For mirror images: leaving a photo out must leave out its reflection too.
-        """
-        coefficients = self.coefficients(penalty).astype(self.basis.rows.dtype)
-        inverse = (1.0 / self._damped(penalty)).astype(self.basis.rows.dtype)
-        total_weight = self.basis.weights.sum()
-        result = np.empty((len(first), self.targets.shape[1]), self.basis.rows.dtype)
-        for part in blocks(len(first)):
-            one, two = self.basis.rows[first[part]], self.basis.rows[second[part]]
-            weight_one = self.basis.weights[first[part]]
-            weight_two = self.basis.weights[second[part]]
-            own = weight_one * (1.0 / total_weight + (one**2) @ inverse)
-            other = weight_two * (1.0 / total_weight + (two**2) @ inverse)
-            shared = 1.0 / total_weight + (one * two) @ inverse
-            given_one, given_two = self.targets[first[part]], self.targets[second[part]]
-            residual_one = given_one - (one @ coefficients + self.target_mean)
-            residual_two = given_two - (two @ coefficients + self.target_mean)
-            determinant = (1.0 - own) * (1.0 - other) - weight_one * weight_two * shared**2
-            left = (1.0 - other)[:, None] * residual_one + (weight_two * shared)[
-                :, None
-            ] * residual_two
-            result[part] = given_one - left / np.maximum(determinant, 1e-6)[:, None]
-        return result
+
+def groups_by_size(groups: Indices, names: Indices) -> Iterator[Indices]:
+    """The members of the named groups, stacked by size: [g, s] row indices for each size s."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], names)
+    sizes = np.searchsorted(groups[order], names, side="right") - starts
+    for size in np.unique(sizes):
+        first = starts[sizes == size]
+        yield order[first[:, None] + np.arange(size)]
 
 
 def make_ridge(basis: Basis, targets: Floats) -> Ridge:

@@ -20,14 +20,9 @@ from ninebrains.training.choosing import Examples, Head, choose_head
 from ninebrains.training.curve import MOST_PHOTOS, CurveData, Score, learning_curve
 from ninebrains.training.familiarity import Familiarity, fit_familiarity
 from ninebrains.training.links import LINKS
-from ninebrains.training.measuring import (
-    mean_average_precision,
-    measure_labels,
-    measure_multilabel,
-    measure_values,
-    wilson,
-)
+from ninebrains.training.measuring import Background, mean_average_precision, measure, wilson
 from ninebrains.training.recipe import Recipe
+from ninebrains.training.ridge import Indices
 from ninebrains.training.targets import Targets, balance
 
 
@@ -41,8 +36,10 @@ class Study:
         features: float32[n, D].
         mirrored: of the mirrored photos, or None.
         targets: what people said.
+        copies: [n]; copies of one photo have the same number. What leaves a photo out leaves its
+            copies out, and copies count once where certainty is concerned.
         train: rows to learn from.
-        test: rows to measure on.
+        test: rows to measure on, none of them a copy of a training row.
     """
 
     task: Task
@@ -50,6 +47,7 @@ class Study:
     features: npt.NDArray[np.float32]
     mirrored: npt.NDArray[np.float32] | None
     targets: Targets
+    copies: Indices
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
 
@@ -106,10 +104,10 @@ def fit_study(study: Study, recipe: Recipe) -> Fitted:
         matrix = (matrix - mean) / scale
     features = _take(study.features, rows)
     mirrored = None if study.mirrored is None else _take(study.mirrored, rows)
-    head = choose_head(
-        Examples(features, matrix, weights, mirrored), LINKS[study.task], recipe.seed
-    )
-    familiarity, known = fit_familiarity(features, targets.groups, recipe.seed)
+    copies = study.copies[rows]
+    examples = Examples(features, matrix, weights, copies, mirrored)
+    head = choose_head(examples, LINKS[study.task], recipe.seed)
+    familiarity, known = fit_familiarity(features, targets.groups, copies, recipe.seed)
     raw = np.empty(study.targets.matrix.shape)
     raw[rows] = head.out_of_sample * scale + mean
     raw[test] = (study.features[test] @ head.weights.T + head.bias) * scale + mean
@@ -138,12 +136,11 @@ def measure_study(study: Study, fitted: Fitted, recipe: Recipe) -> Metrics:
     """Every number that is reported."""
     answers, given = fitted.answers[study.test], study.targets.matrix[study.test]
     num_train = len(study.train)
-    if study.task == "classify":
-        metrics = measure_labels(answers, given, study.labels, num_train)
-    elif study.task == "multilabel":
-        metrics = measure_multilabel(answers, given, study.labels, num_train)
-    else:
-        metrics = measure_values(answers[:, 0], given[:, 0], num_train)
+    background = Background(
+        f"that training never saw ({num_train} were learnt from)",
+        num_different=len(np.unique(study.copies[study.test])),
+    )
+    metrics = measure(study.task, answers, given, study.labels, background)
     tested = fitted.unfamiliar[study.test]
     familiarity = manifest.Familiarity(
         rejected_train=fitted.familiarity.rejected_train,
@@ -167,7 +164,8 @@ def _out_of_sample(study: Study, fitted: Fitted) -> Mapping[str, object]:
     found: dict[str, object] = {"out_of_sample_loss": float(losses.mean())}
     if study.task == "classify":
         right = fitted.answers[rows].argmax(axis=1) == study.targets.groups[rows]
-        found["out_of_sample_accuracy"] = wilson(float(right.sum()), len(rows))
+        different = len(np.unique(study.copies[rows]))
+        found["out_of_sample_accuracy"] = wilson(float(right.mean()) * different, different)
     if study.task == "regress":
         errors = np.abs(fitted.answers[rows] - matrix[rows])
         found["residual_90"] = float(np.quantile(errors, 0.9))
@@ -180,19 +178,21 @@ def _calibration(study: Study, fitted: Fitted) -> Calibration | None:
         return None
     rows = study.test if len(study.test) else study.train
     temperature = fitted.head.temperature
-    before = LINKS[study.task].probabilities(fitted.raw[rows] * temperature)
+    before = fitted.head.uncalibrated(study.features[rows], LINKS[study.task])
     return calibration(before, fitted.answers[rows], study.targets.matrix[rows], temperature)
 
 
 def _curve(study: Study, fitted: Fitted, recipe: Recipe) -> LearningCurve:
     """From a sample of the training rows where there are very many."""
     rows = study.train
-    measure, score = _QUALITY[study.task]
+    name, score = _QUALITY[study.task]
     full = score(fitted.raw[rows], study.targets.matrix[rows])
-    drawn = np.arange(len(rows))
-    if len(rows) > 2 * MOST_PHOTOS:
-        order = np.random.default_rng(recipe.seed).permutation(len(rows))
-        drawn = np.sort(order[: 2 * MOST_PHOTOS])
+    # One photo of each group of copies: a copy is no more photo to learn from, and no test.
+    _, drawn = np.unique(study.copies[rows], return_index=True)
+    drawn = np.sort(drawn)
+    if len(drawn) > 2 * MOST_PHOTOS:
+        order = np.random.default_rng(recipe.seed).permutation(len(drawn))
+        drawn = drawn[np.sort(order[: 2 * MOST_PHOTOS])]
     targets, basis = study.targets.take(rows[drawn]), fitted.head.basis
     ridges = [
         (candidate.loss, candidate.penalty)
@@ -203,7 +203,7 @@ def _curve(study: Study, fitted: Fitted, recipe: Recipe) -> LearningCurve:
     data = CurveData(
         basis.rows[drawn], targets.matrix, basis.weights[drawn], targets.groups, penalty
     )
-    return learning_curve(data, measure, score, full, recipe.seed)
+    return learning_curve(data, name, score, full, recipe.seed)
 
 
 def _accuracy(scores: Floats, targets: Floats) -> float | None:

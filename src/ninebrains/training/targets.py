@@ -36,21 +36,32 @@ class Targets:
 
 
 def make_labels(task: Task, names: Sequence[str]) -> list[Label]:
-    """Labels in the order given, with readable, unique ids. A regression has the label `value`."""
+    """Labels in the order given, with readable, unique ids. A regression has the label `value`.
+
+    Whatever the names hold, the labels are valid: bytes that are no text, control characters and
+    what is over 200 characters are replaced or cut off, and names that then are the same numbered.
+    """
     if task == "regress":
         names = ["value"]
     labels: list[Label] = []
-    taken: set[str] = set()
+    taken_ids: set[str] = set()
+    taken_names: set[str] = set()
     for index, name in enumerate(names):
-        shown = name.encode(errors="surrogateescape").decode(errors="replace")[:200] or "?"
+        text = name.encode(errors="surrogateescape").decode(errors="replace")
+        shown = _unused(safe_text(text)[:180] or "?", taken_names, " ")
         slug = unicodedata.normalize("NFKC", shown).casefold()
         slug = re.sub(r"[^\w.-]+", "-", slug).strip("-")[:180] or "label"
-        unique, suffix = slug, 2
-        while unique in taken:
-            unique, suffix = f"{slug}-{suffix}", suffix + 1
-        taken.add(unique)
-        labels.append(Label(id=unique, index=index, name=shown))
+        labels.append(Label(id=_unused(slug, taken_ids, "-"), index=index, name=shown))
     return labels
+
+
+def _unused(wanted: str, taken: set[str], joint: str) -> str:
+    """`wanted`, with a number where it is in `taken`; the result is added there."""
+    unique, suffix = wanted, 2
+    while unique in taken:
+        unique, suffix = f"{wanted}{joint}{suffix}", suffix + 1
+    taken.add(unique)
+    return unique
 
 
 def make_targets(task: Task, photos: Sequence[Photo], names: Sequence[str]) -> Targets:

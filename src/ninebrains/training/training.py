@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ninebrains.brains import Brain
-from ninebrains.brains.manifest import Manifest, Task, Training, TrunkReference, name_from
-from ninebrains.errors import BrainError, DataError
+from ninebrains.brains.manifest import Manifest, Metrics, Task, Training, TrunkReference, name_from
+from ninebrains.errors import BrainError, DataError, OutputError
 from ninebrains.images import prepare
 from ninebrains.photos import (
     Audit,
     Dataset,
+    Problem,
     Split,
     audit,
     data_fingerprint,
@@ -143,7 +145,7 @@ def fit(
     with clock.step("numbers"), calm_algebra(study.features.size):
         metrics = measure_study(study, fitted, recipe)
         findings = audit(dataset, extraction.facts, dataset.problems, split, duplicates=duplicates)
-        record = _make_record(dataset, extraction, findings, study, fitted)
+        record = _make_record(dataset, extraction, findings, study, fitted, metrics)
         if study.task == "classify":
             suspected = len(record.suspects)
             metrics = metrics.model_copy(update={"num_suspected_label_errors": suspected})
@@ -160,8 +162,16 @@ def fit(
         brain = Brain.assemble(facts, graph, write_card(facts))
         _check_brain(brain, dataset, study, fitted)
         record = replace(record, graph_hash=brain.graph.hash)
+        notes = [*_notes(dataset, study, fitted, split, extraction), *_keep(record)]
+    return Trained(brain, record, tuple(notes), clock.seconds)
+
+
+def _keep(record: Record) -> Iterator[str]:
+    """Keep the record; a brain is not lost because that fails."""
+    try:
         save_record(record)
-    return Trained(brain, record, tuple(_notes(study, fitted, split, extraction)), clock.seconds)
+    except OutputError as error:
+        yield f"The report will show no photos, because the training record was not kept: {error}"
 
 
 class _Clock:
@@ -195,20 +205,47 @@ def _readable(dataset: Dataset, extraction: Extraction) -> Dataset:
 
 
 def _make_study(dataset: Dataset, extraction: Extraction, split: Split) -> Study:
+    """Rows in the order of their content, so that file names decide nothing.
+
+    Test photos of which training holds a copy are not measured on.
+    """
     assert dataset.task is not None
+
+    def by_content(rows: Sequence[int]) -> npt.NDArray[np.int64]:
+        keyed = [(extraction.facts[row].sha256, dataset.photos[row].labels, row) for row in rows]
+        return np.array([row for *_, row in sorted(keyed)], np.int64)
+
+    copies = np.array(split.groups, np.int64)
+    train, test = by_content(split.train), by_content(split.test)
     return Study(
         task=dataset.task,
         labels=make_labels(dataset.task, dataset.labels),
         features=extraction.features,
         mirrored=extraction.mirrored,
         targets=make_targets(dataset.task, dataset.photos, dataset.labels),
-        train=np.array(split.train, np.int64),
-        test=np.array(split.test, np.int64),
+        copies=_numbered(copies, np.concatenate([train, test])),
+        train=train,
+        test=test[~np.isin(copies[test], copies[train])],
     )
 
 
+def _numbered(copies: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same groups, numbered by their first appearance in `order`."""
+    names, first = np.unique(copies[order], return_index=True)
+    rank = np.empty(len(names), np.int64)
+    rank[np.argsort(first)] = np.arange(len(names))
+    numbers = np.full(len(copies), -1, np.int64)
+    numbers[order] = rank[np.searchsorted(names, copies[order])]
+    return numbers
+
+
 def _make_record(
-    dataset: Dataset, extraction: Extraction, findings: Audit, study: Study, fitted: Fitted
+    dataset: Dataset,
+    extraction: Extraction,
+    findings: Audit,
+    study: Study,
+    fitted: Fitted,
+    metrics: Metrics,
 ) -> Record:
     outcomes = make_outcomes(
         study.task,
@@ -218,8 +255,18 @@ def _make_record(
         fitted.answers,
         unfamiliar=fitted.unfamiliar,
         is_test=np.isin(np.arange(len(dataset.photos)), study.test),
+        doubt=_beats_guessing(metrics, study),
     )
     return Record("", str(Path(dataset.root).resolve()), outcomes, findings.to_dict())
+
+
+def _beats_guessing(metrics: Metrics, study: Study) -> bool:
+    """Whether out-of-sample answers are clearly better than always the most frequent label."""
+    accuracy = metrics.out_of_sample_accuracy
+    if accuracy is None:
+        return False
+    share = study.targets.matrix[study.train].mean(axis=0).max()
+    return bool(accuracy.low > share)
 
 
 def _make_manifest(
@@ -277,8 +324,16 @@ def _check_brain(brain: Brain, dataset: Dataset, study: Study, fitted: Fitted) -
         )
 
 
-def _notes(study: Study, fitted: Fitted, split: Split, extraction: Extraction) -> Iterator[str]:
+def _notes(
+    dataset: Dataset, study: Study, fitted: Fitted, split: Split, extraction: Extraction
+) -> Iterator[str]:
     yield from split.notes
+    leaked = len(split.test) - len(study.test)
+    if leaked:
+        yield (
+            f"{leaked} of {len(split.test)} test photos have a copy among the training photos and "
+            "were left out of the figures; `ninebrains data audit` lists them."
+        )
     if fitted.balanced:
         counts = study.targets.matrix[study.train].sum(axis=0)
         yield (
@@ -286,10 +341,20 @@ def _notes(study: Study, fitted: Fitted, split: Split, extraction: Extraction) -
             "label got the same say in training. Switch this off with --no-balance."
         )
     if extraction.problems:
-        first = extraction.problems[0]
-        yield (
-            f"{len(extraction.problems)} photos could not be read and were left out, the first: "
-            f"{first.name}: {first.reason} `ninebrains data audit` lists them."
-        )
+        yield _count_problems(extraction.problems, "photos could not be read and were left out")
+    others = dataset.problems[: len(dataset.problems) - len(extraction.problems)]
+    if others:
+        yield _count_problems(others, "entries of the data set could not be used")
+    if dataset.ignored:
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(dataset.ignored.items()))
+        yield f"Ignored: {listed}."
     if extraction.trouble:
         yield extraction.trouble
+
+
+def _count_problems(problems: Sequence[Problem], what: str) -> str:
+    first = problems[0]
+    return (
+        f"{len(problems)} {what}, the first: {first.name}: {first.reason} "
+        "`ninebrains data audit` lists them."
+    )
