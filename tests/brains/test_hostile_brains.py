@@ -282,6 +282,136 @@ def test_a_strange_brain_json_is_refused(folder, change, fault):
     refused(folder, fault)
 
 
+ESCAPE = "\x1b]0;pwn\x07"
+FULL = {
+    "metrics": {
+        "num_test": 2,
+        "verdict": "Measured on 2 photos.",
+        "accuracy": {"value": 0.5, "low": 0.1, "high": 0.9},
+        "balanced_accuracy": 0.5,
+        "labels": [{"label_id": "id-cat", "support": 2, "recall": 0.5}],
+        "confusion": [[1, 1, 0], [0, 0, 0], [0, 0, 0]],
+        "calibration": {"temperature": 1.0, "ece_before": 0.1, "ece_after": 0.1, "bins": []},
+        "familiarity": {"rejected_train": 0.01, "num_train": 6},
+        "learning_curve": {
+            "measure": "accuracy",
+            "points": [{"photos": 4, "value": 0.5, "spread": 0.1}],
+            "verdict": "Add photos.",
+        },
+    },
+    "training": {
+        "data_fingerprint": "0" * 64,
+        "num_train": 6,
+        "num_test": 2,
+        "num_skipped": 0,
+        "num_per_label": {"cat": 2},
+        "split": "random",
+        "seed": 0,
+        "balanced": False,
+        "head": {"head": "ridge", "loss": 0.1},
+        "packages": {"numpy": "2"},
+    },
+    "receipts": [{"runner": "cpu"}],
+}
+
+
+def write_facts(folder, *changes):
+    """Fill in every part of brain.json; then set the value at each path of keys."""
+    plain = json.loads((folder / "brain.json").read_text()) | json.loads(json.dumps(FULL))
+    for path, value in changes:
+        part = plain
+        for step in path[:-1]:
+            part = part[step]
+        part[path[-1]] = value
+    (folder / "brain.json").write_text(json.dumps(plain))
+
+
+def test_a_full_brain_json_is_accepted(folder):
+    joiners = "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627"  # Persian is not written without them
+    write_facts(folder, (("labels", 0, "name"), joiners))
+    assert load(folder).labels[0].name == joiners
+    assert load(folder).metrics.num_test == 2
+
+
+@pytest.mark.parametrize(
+    "text", [ESCAPE, "a\nb", "a\u202eb", "\u2066", "\x9b1m", "\u2028", "\ufeff"]
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("labels", 0, "name"),
+        ("labels", 0, "id"),
+        ("trunk", "name"),
+        ("metrics", "verdict"),
+        ("metrics", "learning_curve", "verdict"),
+        ("metrics", "learning_curve", "measure"),
+        ("training", "packages", "numpy"),
+        ("receipts", 0, "runner"),
+    ],
+)
+def test_text_that_could_garble_a_terminal_is_refused(folder, path, text):
+    write_facts(folder, (path, text))
+    refused(folder, "control or format character")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("training", "num_per_label", ESCAPE), 1),
+        (("training", "packages", ESCAPE), "1"),
+        (("receipts", 0, ESCAPE), "1"),
+        (("name",), ESCAPE),
+        ((ESCAPE,), "1"),
+        (("labels", 0, ESCAPE), "1"),
+    ],
+)
+def test_keys_that_could_garble_a_terminal_are_refused_and_not_repeated(folder, path, value):
+    write_facts(folder, (path, value))
+    with pytest.raises(BrainError) as caught:
+        load(folder)
+    assert str(caught.value).isprintable()
+
+
+def test_a_card_that_could_garble_a_terminal_is_refused(folder):
+    card = b"# Pets\n" + ESCAPE.encode()
+    (folder / "card.md").write_bytes(card)
+    digest = hashlib.sha256(card).hexdigest()
+    write_facts(folder, (("files", "card.md"), digest))
+    refused(folder, r"card\.md holds the control")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("metrics", "accuracy", "value"), 1.5, "outside its interval"),
+        (("metrics", "accuracy", "low"), -3.0, "no share"),
+        (("metrics", "accuracy", "high"), 1.5, "no share"),
+        (("metrics", "mae"), {"value": 0.0, "low": -1.0, "high": 1.0}, "0 or more"),
+        (("metrics", "num_test"), -5, "greater than or equal to 0"),
+        (("metrics", "num_test"), 1 << 60, "less than or equal"),
+        (("metrics", "balanced_accuracy"), 1.5, "less than or equal to 1"),
+        (("metrics", "log_loss"), -1.0, "greater than or equal"),
+        (("metrics", "labels", 0, "recall"), -0.5, "greater than or equal"),
+        (("metrics", "labels", 0, "support"), -1, "greater than or equal"),
+        (("metrics", "labels", 0, "label_id"), "cow", "'cow', which is no label"),
+        (("metrics", "labels"), 2 * FULL["metrics"]["labels"], "two entries for one label"),
+        (("metrics", "confusion"), [[1]], "no table of 3 rows of 3"),
+        (("metrics", "confusion"), [[1, 0, 0], [1, 0], [0, 0, 0]], "no table of 3 rows of 3"),
+        (("metrics", "confusion", 0, 0), -1, "greater than or equal"),
+        (("metrics", "calibration", "temperature"), 0.0, "greater than 0"),
+        (("metrics", "calibration", "ece_after"), 2.0, "less than or equal"),
+        (("metrics", "familiarity", "rejected_train"), 7.0, "less than or equal"),
+        (("metrics", "learning_curve", "points", 0, "photos"), -4, "greater than or equal"),
+        (("metrics", "learning_curve", "points", 0, "value"), 99.0, "less than or equal"),
+        (("training", "num_train"), -1, "greater than or equal"),
+        (("training", "num_per_label", "cat"), -1, "greater than or equal"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(folder, path, value, fault):
+    write_facts(folder, (path, value))
+    refused(folder, fault)
+
+
 def test_a_brain_json_that_is_no_utf8_is_refused(folder):
     (folder / "brain.json").write_bytes(b'{"name": "\xff"}')
     refused(folder, "not valid JSON")
@@ -462,6 +592,17 @@ def test_a_weight_that_points_elsewhere_is_refused(tmp_path, location):
         path = with_graph(brain, graph).save(tmp_path / "evil.brain", overwrite=True)
         refused(path, "points to|is missing")
         outside.external_data[0].value = before
+
+
+@pytest.mark.parametrize("length", ["99999999999", "1", "-1", "0864", "x", ""])
+def test_a_weight_that_claims_another_length_is_refused(tmp_path, length):
+    brain = make_brain()
+    model = unpack(brain.graph)
+    model.ParseFromString(brain.graph.data)
+    outside = next(item for item in model.graph.initializer if item.external_data)
+    next(item for item in outside.external_data if item.key == "length").value = length
+    graph = Graph(model.SerializeToString(), brain.graph.weights)
+    refused(with_graph(brain, graph).save(tmp_path / "evil.brain"), "claims '.*' bytes")
 
 
 def test_labels_that_do_not_match_the_network_are_refused(tmp_path):

@@ -142,6 +142,11 @@ def _check_weight(tensor: onnx.TensorProto, weight_bytes: Mapping[str, int]) -> 
         found = weight_bytes[name]
     else:
         raise BrainError(f"weight {tensor.name!r} is missing: there is no file weights/{name}")
+    lengths = [entry.value for entry in tensor.external_data if entry.key == "length"]
+    if any(length != str(found) for length in lengths):
+        raise BrainError(
+            f"weight {tensor.name!r} claims {lengths[0]!r} bytes; weights/{name} has {found}"
+        )
     if found != expected:
         raise BrainError(
             f"weight {tensor.name!r} has {found:,} bytes; its shape {list(tensor.dims)} needs "

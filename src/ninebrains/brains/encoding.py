@@ -72,6 +72,7 @@ def read_part(kind: type[Kind], data: bytes, name: str) -> Kind:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the whole"
+        place = place if place.isprintable() else ascii(place)  # keys may be hostile, too
         raise BrainError(f"{name} is wrong at {place}: {first['msg']}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise BrainError(f"{name} is wrong: {error}") from error

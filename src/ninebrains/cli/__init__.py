@@ -84,5 +84,8 @@ def main() -> None:
 
 
 def _leave(message: str, code: int) -> None:
-    typer.echo(message, err=True)
+    from ninebrains.photos.dataset import printable
+
+    # It may quote what a hostile file says; that must not reach the terminal as it is.
+    typer.echo("\n".join(printable(line) for line in message.split("\n")), err=True)
     sys.exit(code)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ninebrains.brains.fields import safe_text
 from ninebrains.brains.manifest import Label, Task
 from ninebrains.photos import Photo
 from ninebrains.training.basis import Floats
@@ -47,8 +48,7 @@ def make_labels(task: Task, names: Sequence[str]) -> list[Label]:
     taken_ids: set[str] = set()
     taken_names: set[str] = set()
     for index, name in enumerate(names):
-        text = name.encode(errors="surrogateescape").decode(errors="replace")
-        shown = _unused(safe_text(text)[:180] or "?", taken_names, " ")
+        shown = _unused(safe_text(name)[:200] or "?", taken_names, " ")
         slug = unicodedata.normalize("NFKC", shown).casefold()
         slug = re.sub(r"[^\w.-]+", "-", slug).strip("-")[:180] or "label"
         labels.append(Label(id=_unused(slug, taken_ids, "-"), index=index, name=shown))
@@ -59,7 +59,7 @@ def _unused(wanted: str, taken: set[str], joint: str) -> str:
     """`wanted`, with a number where it is in `taken`; the result is added there."""
     unique, suffix = wanted, 2
     while unique in taken:
-        unique, suffix = f"{wanted}{joint}{suffix}", suffix + 1
+        unique, suffix = f"{wanted[:190]}{joint}{suffix}", suffix + 1
     taken.add(unique)
     return unique
 
