@@ -2,6 +2,7 @@
 
 import io
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ def test_every_form_of_a_photo_gives_the_same_answer(tmp_path):
     brain, pixels = make_brain(), photo()
     path = tmp_path / "photo.png"
     path.write_bytes(png(pixels))
-    forms = [path, str(path), png(pixels), Image.fromarray(pixels), pixels]
+    file = io.BytesIO(png(pixels))
+    forms = [path, str(path), png(pixels), file, Image.fromarray(pixels), pixels]
     answers = [brain.run(form) for form in forms]
     assert len({tuple(item.instances) for item in answers}) == 1
     assert answers[0].photo_size == (48, 40)
@@ -142,6 +144,22 @@ def test_settings_out_of_range_are_refused_at_once(batch, on_error):
         make_brain().run_many([], batch=batch, on_error=on_error)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("cat.jpg", b"x", bytearray(b"x"), Path("cat.jpg"), io.BytesIO(b"x"), None, 7),
+        *(Image.new("RGB", (4, 4)), photo(), photo()[:, :, 0]),
+    ],
+)
+def test_one_photo_in_place_of_many_is_refused_at_once(wrong):
+    with pytest.raises(PhotoError, match=r"run_many got one .* expected a list"):
+        make_brain().run_many(wrong)
+
+
+def test_an_array_of_photos_is_many_photos():
+    assert len(list(make_brain().run_many(np.stack([photo(0), photo(1)])))) == 2
+
+
 def test_many_threads_share_one_compiled_network(monkeypatch):
     brain, sessions, answers = make_brain(), [], []
 
@@ -220,6 +238,9 @@ def test_renaming_a_label_keeps_id_index_and_answers():
         ("cow", "calf", "no label 'cow'"),
         ("cat", "dog", "used twice"),
         ("cat", "", "at least 1"),
+        ("cat", "\x1b]0;pwn\x07", r"control or format character U\+001B"),
+        ("cat", "a\nb", r"U\+000A"),
+        ("cat", "a\u202eb", r"U\+202E"),
         ("cat", "x" * 201, "at most 200"),
     ],
 )

@@ -204,6 +204,48 @@ def bomb(width, height):
     )
 
 
+def test_more_pixels_than_pillow_reads_are_refused_in_our_own_words():
+    with pytest.raises(PhotoError, match=r"more than 178 million pixels.* Shrink it") as caught:
+        decode(bomb(65_500, 65_500))
+    assert "DOS" not in str(caught.value)
+
+
+def bmp(**header):
+    """A BMP of 4 x 4 pixels with other values in its header, at these offsets."""
+    data = bytearray(encode(Image.new("RGB", (4, 4)), "BMP"))
+    for offset, value in header.values():
+        data[offset : offset + 2] = struct.pack("<H", value)
+    return bytes(data)
+
+
+def strange_tiff(tag, value):
+    """A TIFF whose one-number `tag` says something else."""
+    data = bytearray(encode(Image.new("RGB", (4, 4)), "TIFF"))
+    (start,) = struct.unpack_from("<I", data, 4)
+    for place in range(start + 2, start + 2 + 12 * data[start], 12):
+        if struct.unpack_from("<H", data, place) == (tag,):
+            struct.pack_into("<HIHH", data, place + 2, 3, 1, value, 0)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (bmp(depth=(28, 2)), "BMP"),
+        (bmp(compression=(30, 4)), "BMP"),
+        (bmp(compression=(30, 3), depth=(28, 16)), "BMP"),
+        (strange_tiff(262, 32845), "TIFF"),
+        (strange_tiff(259, 34887), "TIFF"),
+        (strange_tiff(259, 12345), "TIFF"),
+    ],
+)
+def test_a_kind_of_photo_that_is_not_supported_is_not_called_damaged(data, kind):
+    with pytest.raises(PhotoError, match=rf"kind of {kind}.* Save it as an ordinary") as caught:
+        decode(data)
+    assert "not a photo" not in str(caught.value)
+    assert "is damaged" not in str(caught.value)
+
+
 @pytest.mark.parametrize("size", [(65_500, 65_500), (20_000, 20_000), (12_000, 10_000)])
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(size):
     with pytest.raises(PhotoError, match="pixels"):

@@ -1,12 +1,13 @@
 """The contract: one way from any photo to the network's input."""
 
+import io
 import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ninebrains.errors import PhotoError
+from ninebrains.errors import NinebrainsError, PhotoError
 from ninebrains.images import Contract, Limits, prepare, read_photo, seen_box
 
 WIDE = np.zeros((100, 300, 3), np.uint8)
@@ -56,6 +57,63 @@ def test_every_way_to_hand_over_a_photo_gives_the_same_pixels(tmp_path):
     for source in (path, str(path), path.read_bytes(), bytearray(path.read_bytes()), image):
         assert (prepare(source, contract) == expected).all()
     assert (prepare(WIDE[:, :, 0].copy(), contract) == expected).all()
+
+
+class Trickle(io.RawIOBase):
+    """A file that gives a little at a time, as pipes and sockets do."""
+
+    def __init__(self, data):
+        self.rest = data
+
+    def read(self, size=-1):
+        piece, self.rest = self.rest[: min(size, 7)], self.rest[min(size, 7) :]
+        return piece
+
+
+def test_an_open_file_is_read_up_to_the_limit(tmp_path):
+    contract, path = Contract(24, 24), tmp_path / "wide.png"
+    Image.fromarray(WIDE).save(path)
+    expected, data = prepare(WIDE, contract), path.read_bytes()
+    with path.open("rb") as file:
+        assert (prepare(file, contract) == expected).all()
+        with pytest.raises(PhotoError, match=r"nothing is left .* seek\(0\)"):
+            prepare(file, contract)
+    for source in (io.BytesIO(data), Trickle(data)):
+        assert (prepare(source, contract) == expected).all()
+    with pytest.raises(PhotoError, match="cannot read from the open file"):
+        prepare(file, contract)
+    endless = open("/dev/zero", "rb")  # noqa: SIM115, PTH123
+    with endless, pytest.raises(PhotoError, match="more than the limit of 1,000"):
+        prepare(endless, contract, Limits(max_bytes=1000))
+    with path.open(encoding="latin-1") as text, pytest.raises(PhotoError, match="'rb'"):
+        prepare(text, contract)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+def test_a_pil_image_without_pixels_is_refused(size):
+    with pytest.raises(PhotoError, match=f"{size[0]} x {size[1]} pixels"):
+        prepare(Image.new("RGB", size), Contract(8, 8))
+
+
+def test_a_closed_pil_image_is_called_closed(tmp_path):
+    path = tmp_path / "wide.png"
+    Image.fromarray(WIDE).save(path)
+    in_memory = Image.new("RGB", (4, 4))
+    in_memory.close()
+    with Image.open(path) as never_read:
+        pass
+    with Image.open(path) as opened:
+        opened.load()
+    opened.close()
+    for image in (in_memory, never_read, opened):
+        with pytest.raises(PhotoError, match="was closed"):
+            prepare(image, Contract(8, 8))
+
+
+@pytest.mark.parametrize("wrong", [None, (8, 8), "crop"])
+def test_what_is_no_contract_is_refused(wrong):
+    with pytest.raises(NinebrainsError, match="expected a contract"):
+        prepare(WIDE, wrong)
 
 
 def test_a_wrong_extension_does_not_matter(tmp_path):

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ninebrains.brains.encoding import canonical
+from ninebrains.brains.fields import is_unsafe
 from ninebrains.brains.graph import Graph
 from ninebrains.brains.inference import Floats, Inference, make_inference
 from ninebrains.brains.interface import INPUT, answer_output, check_interface
 from ninebrains.brains.manifest import Label, Manifest, Metrics, Part, Sha256, Task
 from ninebrains.errors import BrainError, PhotoError
 from ninebrains.images import Contract, Limits, PhotoSource, Pixels, fit_pixels
-from ninebrains.images.preparing import pixels_of
+from ninebrains.images.preparing import is_one_photo, pixels_of
 from ninebrains.workers import map_ahead
 
 if TYPE_CHECKING:
@@ -79,8 +80,15 @@ class Brain:
         """Refuse parts that do not belong together.
 
         Raises:
-            BrainError: the manifest's hashes are those of another graph or card.
+            BrainError: the manifest's hashes are those of another graph or card, or the card holds
+                characters that could garble a terminal.
         """
+        strange = next((item for item in self.card if item not in "\n\t" and is_unsafe(item)), None)
+        if strange is not None:
+            raise BrainError(
+                f"card.md holds the control or format character U+{ord(strange):04X}; expected "
+                "plain text with lines ending in a line feed"
+            )
         for name, digest in _digests(self.graph, self.card).items():
             wanted = self.manifest.files.get(name)
             if wanted != digest:
@@ -179,7 +187,8 @@ class Brain:
         """Answer one photo.
 
         Args:
-            photo: a path, a file's bytes, a PIL image, or RGB pixels `uint8[h, w, 3]`.
+            photo: a path, a file's bytes, a file opened for bytes, a PIL image, or RGB pixels
+                `uint8[h, w, 3]`.
             heatmaps: also compute where the evidence lies, a little more work.
             top: keep only that many instances.
             limits: bytes and pixels that the photo may have.
@@ -215,13 +224,18 @@ class Brain:
             limits: as in `run`.
 
         Raises:
-            PhotoError: a photo cannot be read and `on_error` is `raise`.
+            PhotoError: a photo cannot be read and `on_error` is `raise`; or `photos` is one photo.
             BrainError: the network fails.
             ValueError: `batch` or `on_error` is out of range.
         """
         if batch < 1 or on_error not in ("raise", "yield"):
             raise ValueError(
                 f"batch is 1 or more and on_error 'raise' or 'yield', not {batch} and {on_error!r}"
+            )
+        if is_one_photo(photos) or not isinstance(photos, Iterable):
+            raise PhotoError(
+                f"run_many got one {type(photos).__name__}; expected a list of photos, or another "
+                "iterable of them. Put it into a list, or use run."
             )
         reader = partial(_see_or_error, contract=self.contract, limits=limits)
         return self._stream(

@@ -1,7 +1,8 @@
 """From the bytes of a photo to the pixels that a network sees, the same way everywhere."""
 
 from ninebrains.images.contract import Contract, Fit
-from ninebrains.images.decoding import Limits, PhotoInfo, Pixels, decode, inspect, is_photo
+from ninebrains.images.decoding import Limits, PhotoInfo, Pixels, decode, inspect
+from ninebrains.images.faults import is_photo
 from ninebrains.images.fitting import fit_pixels, seen_box
 from ninebrains.images.preparing import PhotoSource, prepare, read_photo
 

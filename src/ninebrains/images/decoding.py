@@ -8,25 +8,22 @@ knows many more, some of which start other programs.
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ninebrains.errors import PhotoError
+from ninebrains.images.faults import HEIF_BRANDS, guarded
 
 Pixels = npt.NDArray[np.uint8]
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
 _EXIF_ORIENTATION = 0x0112
 _JPEG_PLAIN_COLORS = ("RGB", "YCbCr", "Gray")
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
@@ -51,18 +48,6 @@ class PhotoInfo:
     width: int
     height: int
     orientation: int
-
-
-def is_photo(head: bytes) -> bool:
-    """Whether a file that begins with `head` (32 bytes are enough) looks like a photo."""
-    return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
-        or head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
-        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
-        or (head.startswith(b"BM") and len(head) >= 18 and head[6:10] == b"\x00\x00\x00\x00")
-        or (head[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6") and head[2:3].isspace())
-        or (head[4:8] == b"ftyp" and head[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"))
-    )
 
 
 def inspect(data: bytes, limits: Limits | None = None) -> PhotoInfo:
@@ -125,7 +110,7 @@ def _check_bytes(data: bytes, limits: Limits) -> None:
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """Read the header only, and refuse too many pixels before any is decoded."""
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
         _register_heif()
     # MPO is opened by the JPEG reader and HEIF exists with its plugin only: Pillow has no such
     # entries, and would raise KeyError for every format that comes after them.
@@ -152,63 +137,6 @@ def _register_heif() -> None:
             "Install one with: pip install 'ninebrains[heif]'"
         ) from None
     pi_heif.register_heif_opener()
-
-
-@contextmanager
-def guarded(data: bytes) -> Iterator[None]:
-    """Turn what image libraries raise at hostile bytes into one error that says what to do."""
-    try:
-        # Pillow warns about damaged EXIF and the like and goes on; the pixels are what counts here.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except PhotoError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"the photo claims too many pixels: {error}. Shrink it.") from error
-    except UnidentifiedImageError as error:
-        raise PhotoError(
-            f"not a photo: {_describe(data)}. "
-            "Expected JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC."
-        ) from error
-    except MemoryError as error:
-        raise PhotoError(
-            "decoding the photo needs more memory than there is. Shrink it."
-        ) from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        AttributeError,
-        ZeroDivisionError,
-        RuntimeError,
-        struct.error,
-    ) as error:
-        raise PhotoError(
-            f"the photo is damaged ({type(error).__name__}: {error}). "
-            "Copy it again from the source."
-        ) from error
-
-
-def _describe(data: bytes) -> str:
-    known = {
-        b"%PDF": "a PDF",
-        b"PK\x03\x04": "a zip file",
-        b"<svg": "an SVG",
-        b"<?xml": "XML",
-        b"<!DO": "a web page",
-        b"<htm": "a web page",
-        b"8BPS": "a Photoshop file",
-    }
-    for magic, name in known.items():
-        if data.startswith(magic):
-            return f"this is {name}"
-    return f"the file begins with {data[:8].hex(' ')}"
 
 
 def _orientation(image: Image.Image) -> int:

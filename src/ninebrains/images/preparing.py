@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TypeAlias, Union
+from typing import IO, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ninebrains.errors import PhotoError
+from ninebrains.errors import BrainError, PhotoError
 from ninebrains.images.contract import Contract
 from ninebrains.images.decoding import Limits, Pixels, decode
+from ninebrains.images.faults import guarded
 from ninebrains.images.fitting import fit_pixels
 
-PhotoSource: TypeAlias = Union[str, "os.PathLike[str]", bytes, Image.Image, npt.NDArray[np.uint8]]
-"""A photo as people have it: a path, a file's bytes, a PIL image, or RGB `uint8[h, w, 3]`."""
+PhotoSource: TypeAlias = Union[
+    str, "os.PathLike[str]", bytes, IO[bytes], Image.Image, npt.NDArray[np.uint8]
+]
+"""A photo as people have it: a path, a file's bytes, a file opened for bytes (read from where it
+stands), a PIL image, or RGB `uint8[h, w, 3]`."""
 
 
 def read_photo(path: str | os.PathLike[str], limits: Limits | None = None) -> bytes:
@@ -53,17 +57,23 @@ def prepare(photo: PhotoSource, contract: Contract, limits: Limits | None = None
     """Turn a photo into the network's input, `uint8[H, W, 3]`.
 
     Args:
-        photo: a path, a file's bytes, a PIL image, or RGB (or grey) pixels `uint8[h, w(, 3)]`.
+        photo: a path, a file's bytes, a file opened for bytes, a PIL image, or RGB (or grey) pixels
+            `uint8[h, w(, 3)]`.
         contract: the size and how the photo is fitted to it.
         limits: bytes and pixels allowed.
 
     Raises:
         PhotoError: the photo cannot be read; the message says why and what to do.
+        BrainError: `contract` is none.
 
     Example:
         >>> prepare(np.zeros((30, 40, 3), np.uint8), Contract(8, 8)).shape
         (8, 8, 3)
     """
+    if not isinstance(contract, Contract):
+        raise BrainError(
+            f"got {type(contract).__name__}; expected a contract, such as brain.contract"
+        )
     return fit_pixels(pixels_of(photo, contract, limits)[0], contract)
 
 
@@ -84,13 +94,46 @@ def pixels_of(
         data = bytes(photo)
     elif isinstance(photo, (str, os.PathLike)):
         data = read_photo(Path(photo), limits)
+    elif hasattr(photo, "read"):
+        data = _read_opened(photo, limits or Limits())
     else:
         raise PhotoError(
-            f"got {type(photo).__name__}; expected a path, bytes, a PIL image or a uint8 array."
+            f"got {type(photo).__name__}; expected a path, bytes, a file opened for bytes, a PIL "
+            "image or a uint8 array."
         )
     at_least = (contract.width, contract.height) if contract else None
     pixels, info = decode(data, limits, at_least)
     return pixels, (info.width, info.height)
+
+
+def is_one_photo(value: object) -> bool:
+    """Whether this is a photo itself, though one could take it for many and go through it."""
+    if isinstance(value, np.ndarray):
+        return value.ndim < 4
+    kinds = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image)
+    return isinstance(value, kinds) or hasattr(value, "read")
+
+
+def _read_opened(file: IO[bytes], limits: Limits) -> bytes:
+    """The rest of an open file, in as many pieces as it comes in; a byte over the limit at most."""
+    pieces: list[bytes] = []
+    left = limits.max_bytes + 1
+    try:
+        while left > 0 and (piece := file.read(left)):
+            if not isinstance(piece, bytes):
+                raise PhotoError(
+                    f"the file gives {type(piece).__name__}; expected bytes. "
+                    "Open it with mode 'rb'."
+                )
+            pieces.append(piece)
+            left -= len(piece)
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"cannot read from the open file: {error}.") from error
+    if not pieces:
+        raise PhotoError(
+            "nothing is left to read in the open file. Go back to its beginning with seek(0)."
+        )
+    return b"".join(pieces)
 
 
 def _checked(array: npt.NDArray[np.uint8]) -> Pixels:
@@ -111,7 +154,25 @@ def _checked(array: npt.NDArray[np.uint8]) -> Pixels:
 def _pil_pixels(image: Image.Image) -> Pixels:
     from PIL import ImageOps
 
-    from ninebrains.images.decoding import guarded, to_rgb
+    from ninebrains.images.decoding import to_rgb
 
+    if 0 in image.size:
+        raise PhotoError(
+            f"the PIL image is {image.width} x {image.height} pixels; expected at least 1 x 1."
+        )
     with guarded(b""):
+        _load(image)
         return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (ValueError, AttributeError, AssertionError) as error:
+        # Pillow has no flag for it, and says so differently for images in memory and in files.
+        if "closed" in str(error) or getattr(image, "fp", True) is None:
+            raise PhotoError(
+                "the PIL image was closed before it was used. Use it inside its `with` block, or "
+                "pass the path."
+            ) from error
+        raise
