@@ -101,3 +101,14 @@ def test_what_is_no_heat_map_is_refused(heatmap):
 def test_a_heat_map_of_one_cell_covers_the_photo():
     image = overlay(plain(40, 40), np.ones((1, 1), np.float32), Contract(8, 8))
     assert changed_box(image) == (0, 0, 40, 40)
+
+
+def test_heat_fades_out_where_the_view_ends_inside_the_photo():
+    layer = heat_layer(np.ones((7, 7), np.float32), Contract(64, 64), (300, 200))
+    alpha = np.asarray(layer)[..., 3].astype(int)
+    row, full = alpha[100], alpha[100, 150]
+    assert row[50] < 0.15 * full  # seen: 50 to 250
+    assert row[249] < 0.15 * full
+    assert np.abs(np.diff(row)).max() < 0.2 * full
+    assert (row[65:235] == full).all()
+    assert (alpha[[0, -1], 150] == full).all()  # those edges are the photo's own

@@ -13,6 +13,7 @@ from ninebrains.images.preparing import pixels_of
 Floats = npt.NDArray[np.float32]
 
 LARGEST_SIDE = 1024
+_FADED = 0.06  # of what the network saw, along each of its edges inside the photo
 
 
 def overlay(
@@ -86,8 +87,10 @@ def heat_layer(
         raise ValueError(f"a heat map is [h, w], not {list(heatmap.shape)}")
     if not 0.0 <= opacity <= 1.0:
         raise ValueError(f"opacity is 0 to 1, not {opacity}")
-    strength = _spread(_evidence(heatmap), seen_box(contract, *size), size)
-    return Image.fromarray(heat_colors(strength, opacity))
+    box = seen_box(contract, *size)
+    colors = heat_colors(_spread(_evidence(heatmap), box, size), opacity)
+    colors[..., 3] = np.rint(colors[..., 3] * _fading(box, size))
+    return Image.fromarray(colors)
 
 
 def _evidence(heatmap: Floats) -> Floats:
@@ -107,6 +110,28 @@ def _spread(
     frame = Image.new("F", size, 0.0)
     frame.paste(drawn, (left, top))
     return np.asarray(frame)
+
+
+def _fading(box: tuple[float, float, float, float], size: tuple[int, int]) -> Floats:
+    """Factors [height, width] for opacity, falling towards sides of the box inside the photo.
+
+    A hard edge there would look like a finding; it is only where the network's view ends.
+    """
+    left, top, right, bottom = box
+    across = _ramp(left, right, size[0])
+    return np.asarray(_ramp(top, bottom, size[1])[:, None] * across[None, :], np.float32)
+
+
+def _ramp(low: float, high: float, length: int) -> Floats:
+    """Factors along one side of a photo: 1, but falling to 0 where the view ends inside of it."""
+    middles = np.arange(length, dtype=np.float32) + 0.5
+    width = max(_FADED * (high - low), 1.0)
+    factors = np.ones(length, np.float32)
+    if low > 0.5:
+        factors *= np.clip((middles - low) / width, 0.0, 1.0)
+    if high < length - 0.5:
+        factors *= np.clip((high - middles) / width, 0.0, 1.0)
+    return factors
 
 
 def peak(heatmap: Floats, contract: Contract, photo_size: tuple[int, int]) -> tuple[float, float]:
