@@ -220,3 +220,16 @@ def test_no_folder_is_changed_by_reading(pets):
     before = sorted((str(p), p.stat().st_mtime_ns) for p in pets.rglob("*"))
     read_dataset(pets)
     assert sorted((str(p), p.stat().st_mtime_ns) for p in pets.rglob("*")) == before
+
+
+def test_what_cannot_be_looked_at_is_named_as_the_source_was(tmp_path, monkeypatch):
+    write(tmp_path / "bad/inner/x.jpg", 1)
+    (tmp_path / "bad/loop").symlink_to("loop")
+    (tmp_path / "bad/inner/round").symlink_to("round")
+    monkeypatch.chdir(tmp_path)
+    assert {problem.name for problem in find_photos(["bad"]).problems} == {
+        "bad/loop",
+        "bad/inner/round",
+    }
+    (problem,) = find_photos([tmp_path / "bad/inner"]).problems
+    assert problem.name == str(tmp_path / "bad/inner/round")

@@ -113,6 +113,8 @@ def test_file_names_that_are_not_utf8_are_found(folder):
         ("path,label\n", "with 0 rows"),
         ("path,label\nx.jpg,a\n", "First: x.jpg: row 2: there is no such file"),
         (b"\x00\x01\x02\xff", "expected path,label"),
+        ("path,label\n0.jpg,a\n".encode("utf-16-le"), "looks like UTF-16.*UTF-8"),
+        ("path,label\n0.jpg,a\n".encode("utf-16-be"), "looks like UTF-16.*UTF-8"),
         ("path,label\n" + "x" * 200_000 + ",a\n", "is no CSV file, at line"),
     ],
 )
@@ -124,3 +126,29 @@ def test_tables_without_columns_or_usable_rows_are_refused(folder, text, message
 def test_folders_cannot_give_numbers(folder):
     with pytest.raises(DataError, match="CSV file"):
         read_dataset(folder, "regress")
+
+
+def test_decimal_commas_are_read_where_columns_are_set_apart_otherwise(folder):
+    text = "path;label\n0.jpg;119,11\n1.jpg;-2,5\n2.jpg;3\n3.jpg;4.25\n"
+    dataset = read_dataset(table(folder / "t.csv", text))
+    assert dataset.task == "regress"
+    assert [photo.target for photo in dataset.photos] == [119.11, -2.5, 3.0, 4.25]
+    doubtful = table(folder / "u.csv", 'path,label\n0.jpg,"1,234"\n1.jpg,2.5\n')
+    assert reasons(read_dataset(doubtful, "regress")) == {
+        "0.jpg": "row 2: its label '1,234' is not a finite number"
+    }
+
+
+def test_a_bad_cell_among_numbers_is_named_with_the_ways_on(folder):
+    rows = "".join(f"{number}.jpg,{number}.5\n" for number in range(10))
+    path = table(folder / "t.csv", f"path,label\n{rows}10.jpg,12_5x\n")
+    with pytest.raises(DataError, match=r"row 12 says '12_5x'.*--task regress.*--task classify"):
+        read_dataset(path)
+    assert len(read_dataset(path, "regress").photos) == 10
+    assert len(read_dataset(path, "classify").labels) == 11
+
+
+def test_an_unknown_task_is_refused_with_those_there_are(folder):
+    for source in (folder, table(folder / "t.csv", "path,label\n0.jpg,a\n")):
+        with pytest.raises(DataError, match="'foo'; expected classify, multilabel, regress"):
+            read_dataset(source, "foo")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from ninebrains.errors import DataError
 from ninebrains.photos.dataset import Dataset, Part, Photo, Problem, Task, labels_of, printable
@@ -27,9 +29,14 @@ def read_dataset(source: str | os.PathLike[str], task: Task | None = None) -> Da
         task: what to learn, where it should not be decided from the labels.
 
     Raises:
-        DataError: nothing usable there; the message says what was found instead.
+        DataError: nothing usable there; the message says what was found instead. Or no such task.
     """
     path = Path(source)
+    if task is not None and task not in get_args(Task):
+        raise DataError(
+            f"there is no task {printable(str(task))!r}; expected {', '.join(get_args(Task))}, "
+            "or none to decide from the labels."
+        )
     if path.is_dir():
         dataset = _read_folder(path)
     elif path.is_file() and path.suffix.lower() in _TABLES:
@@ -164,7 +171,8 @@ def find_photos(sources: Iterable[str | os.PathLike[str]]) -> Dataset:
             patterns like `holiday/*.jpg` that the shell has not expanded. Doubles count once.
 
     Returns:
-        A data set without labels. Its root is the folder that all sources have in common.
+        A data set without labels. Its root is the folder that all sources have in common; what
+        could not be looked at is named as the sources were.
 
     Raises:
         DataError: a source that is not there, or no photos at all.
@@ -178,14 +186,26 @@ def find_photos(sources: Iterable[str | os.PathLike[str]]) -> Dataset:
     tops = [path if path.is_dir() else path.parent for path in absolute]
     scan = Scan(Path(os.path.commonpath(tops)))
     found: dict[str, Path] = {}
+    problems: list[Problem] = []
     for path, full in zip(paths, absolute, strict=True):
         inner = scan.walk(full, above(full)) if full.is_dir() else (full,)
+        known = len(scan.problems)
         for photo in inner:
             found.setdefault(str(photo), path / photo.relative_to(full))
+        problems += [
+            replace(item, name=_as_named(item.name, path, full, scan.root))
+            for item in scan.problems[known:]
+        ]
     if not found:
         raise DataError(_nothing(scan, scan.root))
     photos = [Photo(path, scan.name(Path(full))) for full, path in found.items()]
-    return Dataset(scan.root, None, tuple(photos), (), dict(scan.ignored), tuple(scan.problems))
+    return Dataset(scan.root, None, tuple(photos), (), dict(scan.ignored), tuple(problems))
+
+
+def _as_named(name: str, source: Path, full: Path, root: Path) -> str:
+    """The name of something in a source, relative to the root, as it follows from the source."""
+    inner = os.path.relpath(root / name, full)
+    return printable(str(source / inner))
 
 
 def _expand(source: str | os.PathLike[str]) -> list[Path]:

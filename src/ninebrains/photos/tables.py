@@ -6,8 +6,9 @@ import csv
 import io
 import math
 import os
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _PARTS: dict[str, Part] = {
 }
 _MISSING_NUMBERS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 _MOST_NUMBERED_CLASSES = 20
+_MOST_BAD_NUMBERS = 0.25  # of the rows; where more are no numbers, all are names
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def part_named(name: str) -> Part | None:
@@ -34,11 +37,21 @@ class _Row:
     path: str
     cell: str
     part: Part | None
+    has_commas: bool = False  # may stand for decimal points: the columns are set apart otherwise
 
     @property
     def labels(self) -> tuple[str, ...]:
         parts = (printable(part.strip()) for part in self.cell.split(";"))
         return tuple(sorted({part for part in parts if part}))
+
+    @property
+    def value(self) -> float | None:
+        """The cell as a number, if it is one."""
+        is_european = self.has_commas and _DECIMAL_COMMA.fullmatch(self.cell)
+        try:
+            return float(self.cell.replace(",", ".") if is_european else self.cell)
+        except ValueError:
+            return None
 
 
 def read_table(path: Path, task: Task | None = None) -> Dataset:
@@ -46,20 +59,22 @@ def read_table(path: Path, task: Task | None = None) -> Dataset:
 
     Paths are relative to the file. Several labels are separated by ";" (multilabel). If all labels
     are numbers, with a fraction or of more than 20 values, they are targets (regress). A byte order
-    mark, any line ends, and tabs or semicolons instead of commas are fine.
+    mark, any line ends, and tabs or semicolons instead of commas are fine; with those, numbers may
+    have decimal commas.
 
     Args:
         path: the file, in UTF-8 or, with a byte order mark, UTF-16.
         task: what to learn, where it should not be decided from the labels.
 
     Raises:
-        DataError: no such table, no such columns, or no usable row.
+        DataError: no such table, no such columns, no usable row, or numbers among which a few cells
+            are none, so that the task cannot be told.
     """
     root = path.parent
     problems: list[Problem] = []
     rows = list(_parts_checked(_rows(path), problems))
     total = len(rows)
-    task = task or _task_of(rows)
+    task = task or _task_of(rows, path)
     rows, ignored = _without_duplicates(rows, task, problems)
     photos = [photo for row in rows if (photo := _photo(row, root, task, problems))]
     if not photos:
@@ -89,7 +104,7 @@ def _rows(path: Path) -> Iterator[tuple[_Row, str]]:
         for cells in reader:
             picked = [cells[i].strip() if 0 <= i < len(cells) else "" for i in wanted]
             if any(cells):
-                yield _Row(reader.line_num, picked[0], picked[1], None), picked[2]
+                yield _Row(reader.line_num, picked[0], picked[1], None, delimiter != ","), picked[2]
     except csv.Error as error:
         raise DataError(
             f"{printable(str(path))} is no CSV file, at line {reader.line_num}: {error}. "
@@ -106,6 +121,11 @@ def _text(path: Path) -> str:
         ) from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
+    if re.match(rb"(?:\0[^\0]){4}|(?:[^\0]\0){4}", data):
+        raise DataError(
+            f"{printable(str(path))} looks like UTF-16 without a byte order mark; expected UTF-8. "
+            "Save it as CSV in UTF-8."
+        )
     # Surrogates stand for bytes that are not UTF-8, and name such files rightly on disk.
     return data.decode("utf-8-sig", errors="surrogateescape")
 
@@ -123,23 +143,23 @@ def _parts_checked(rows: Iterable[tuple[_Row, str]], problems: list[Problem]) ->
             yield replace(row, part=part)
 
 
-def _task_of(rows: Iterable[_Row]) -> Task:
-    cells = {row.cell for row in rows}
-    if any(";" in cell for cell in cells):
+def _task_of(rows: Sequence[_Row], path: Path) -> Task:
+    if any(";" in row.cell for row in rows):
         return "multilabel"
-    numbers = [_number(cell) for cell in cells if cell.casefold() not in _MISSING_NUMBERS]
-    values = {number for number in numbers if number is not None and math.isfinite(number)}
-    if None in numbers or not values:
+    filled = [row for row in rows if row.cell.casefold() not in _MISSING_NUMBERS]
+    bad = [row for row in filled if row.value is None]
+    values = {value for row in filled if (value := row.value) is not None and math.isfinite(value)}
+    are_targets = len(values) > _MOST_NUMBERED_CLASSES or any(value % 1 for value in values)
+    if not are_targets or len(bad) > _MOST_BAD_NUMBERS * len(filled):
         return "classify"
-    fractions = any(value != int(value) for value in values)
-    return "regress" if fractions or len(values) > _MOST_NUMBERED_CLASSES else "classify"
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    if bad:
+        others = f" and {len(bad) - 1:,} more" if len(bad) > 1 else ""
+        raise DataError(
+            f"nearly all labels in {printable(str(path))} are numbers, but row {bad[0].number} "
+            f"says {printable(bad[0].cell)[:100]!r}{others}. Correct that, or say what to learn: "
+            "--task regress leaves such rows out, --task classify takes each number as a name."
+        )
+    return "regress"
 
 
 def _without_duplicates(
@@ -171,7 +191,7 @@ def _photo(row: _Row, root: Path, task: Task, problems: list[Problem]) -> Photo 
         return None
     name = Path(os.path.relpath(path, root)).as_posix()
     if task == "regress":
-        target = _number(row.cell)
+        target = row.value
         if target is None or not math.isfinite(target):
             problems.append(
                 _problem(row, f"its label {printable(row.cell)!r} is not a finite number")
