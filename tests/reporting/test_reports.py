@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ninebrains.brains.manifest import Estimate, LabelQuality, Metrics
+from ninebrains.brains.manifest import Candidate, Estimate, Label, LabelQuality, Metrics
 from ninebrains.errors import OutputError
 from ninebrains.reporting import render_report, write_report
+from ninebrains.reporting.galleries import select
+from ninebrains.reporting.headline import make_headline
 from tests.making import write_photos
 from tests.reporting.making import CURVE, brain, classified, record
 from tests.reporting.pages import Page
@@ -58,7 +60,7 @@ def test_every_measured_number_is_on_the_page(small_trunk):
     made = brain(small_trunk, metrics=classified(TWO))
     page = read(made)
     for said in (
-        *("97.7 %", "0.0625", "12.3 %", "3.2 %", "57.1 %", "98.5 %"),  # balance, loss, calibration
+        *("97.7 %", "0.0625", "3.2 %", "57.1 %", "98.5 %"),  # balance, loss, calibration
         *("99.0 %", "97.0 %", "97.1 %", "98.0 %"),  # precision, recall, F1
         *("90.0 %", "99.4 %", CURVE.verdict),  # learning curve
         *("1.1 %", "2.2 %"),  # unfamiliar
@@ -98,7 +100,7 @@ def test_galleries_show_sure_unsure_and_wrong_photos_of_each_label(small_trunk, 
     assert shown[0] == "Photo cat/cat9.jpg: given cat, answered cat"
     assert shown[6] == "Photo cat/cat1.jpg: given cat, answered cat"
     wrong = "Photo cat/cat0.jpg: given cat, answered dog"
-    assert shown.count(wrong) == 3  # least sure, sure but wrong, suspected
+    assert shown.count(wrong) == 2  # sure but wrong, suspected
     for title in ("Most sure, and right", "Least sure", "Sure, but wrong"):
         assert page.text.count(title) == 2
     assert "2 photos may carry the wrong label" in page.text
@@ -325,5 +327,111 @@ def test_the_command_reports_on_training_and_on_other_photos(ninebrains, stored_
     ninebrains("report", made, "--photos", others, "-o", tmp_path / "o.html", "--json")
     page = Page((tmp_path / "o.html").read_text("utf-8"))
     assert "On 10 photos" in page.text
-    assert "Measured on other photos" in page.text
+    assert f"Measured on the photos in {others}" in page.text
     assert ninebrains("report", tmp_path / "none.brain", check=2).err.startswith("error: ")
+
+
+def box(metrics, labels=("cat", "dog")):
+    """The headline's sentence, and the notes on how far to trust it."""
+    made = [Label(id=f"id-{k}", index=k, name=name) for k, name in enumerate(labels)]
+    headline = make_headline(metrics, "classify", made)
+    return spaced(headline.sentence), spaced(headline.verdict)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "note"),
+    [
+        (
+            "Measured on 200 photos that training never saw (9 were learnt from): x.",
+            "On 200 photos it had never seen it was right",
+            "",
+        ),
+        (
+            "Measured on 200 photos, 7 of which were learnt from.",
+            "On 200 photos, 7 of which it had learnt from, it was right",
+            "7 of these photos were learnt from, so the figures are too good.",
+        ),
+        (
+            "Measured on 200 photos of which 1 were learnt from, so the figures are too good: x.",
+            "On 200 photos, 1 of which it had learnt from, it was right",
+            "1 of these photos was learnt from, so the figures are too good.",
+        ),
+        (
+            "Measured on 200 photos (whether it learnt from some of them is not known here): x.",
+            "On 200 photos it was right",
+            "Measured on 200 photos (whether it learnt from some of them is not known here): x.",
+        ),
+        ("Who knows.", "On 200 photos it was right", "Who knows."),
+    ],
+)
+def test_photos_are_called_new_only_where_the_verdict_says_so(small_trunk, verdict, said, note):
+    metrics = classified(TWO).model_copy(update={"verdict": verdict})
+    sentence, notes = box(metrics)
+    assert sentence.startswith(said)
+    assert notes == note
+    page = read(brain(small_trunk), metrics=metrics)
+    assert ("How far to trust this." in page.text) == bool(note)
+    assert ("right on new photos" in page.text) == ("never saw" in verdict)
+
+
+def test_a_result_no_better_than_guessing_and_hardly_tested_labels_are_told():
+    _, notes = box(classified([[190, 0], [4, 0]]))
+    assert notes == (
+        "That is not clearly better than always guessing the most frequent label, “cat” (97.9 %). "
+        "Tested on fewer than 5 photos, so hardly at all: dog."
+    )
+    many = np.diag([90, 90, *[4] * 7])
+    assert box(classified(many), "abcdefghi")[1].endswith("at all: c, d, e, f, g and 2 more.")
+    said = "Fine. That is not clearly better than always guessing 'cat' (97.9%)."
+    verdict = {"verdict": f"{said} Tested on fewer than 5 photos, so hardly at all: dog."}
+    _, notes = box(classified([[190, 0], [4, 0]]).model_copy(update=verdict))
+    assert notes == verdict["verdict"].replace("%", " %")  # once only
+
+
+def test_only_sure_mistakes_are_called_sure_and_no_photo_is_shown_twice(small_trunk, tmp_path):
+    wrong = {"given": (0,), "answer": 1}
+    outcomes = [
+        ("cat/sure.jpg", wrong | {"score": 0.8}),
+        ("cat/unsure.jpg", wrong | {"score": 0.6}),
+        ("dog/unsure.jpg", {"given": (1,), "answer": 0, "score": 0.6}),
+    ]
+    kept = record(tmp_path, outcomes)
+    made = brain(small_trunk, metrics=classified(TWO))
+    page = read(made, kept)
+    assert len(page.photos) == len(set(page.photos)) == 3
+    assert page.text.count("None: no wrong answer was as sure as 70 %.") == 1
+    cat, _ = select(kept, "classify", made.labels, classified(TWO)).by_label
+    assert [[item.path for item in gallery.outcomes] for gallery in cat.galleries] == [
+        [],
+        ["cat/unsure.jpg"],
+        ["cat/sure.jpg"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "before", "is_shown"),
+    [
+        ("logistic", 0.1234, True),
+        ("ridge", 0.1234, False),
+        ("mean", 0.1234, False),
+        ("logistic", None, False),
+        ("logistic", 0.0321, False),
+    ],
+)
+def test_calibration_before_is_shown_only_where_it_means_something(
+    small_trunk, head, before, is_shown
+):
+    metrics = classified(TWO)
+    calibration = metrics.calibration.model_copy(update={"ece_before": before})
+    metrics = metrics.model_copy(update={"calibration": calibration})
+    chosen = Candidate(head=head, penalty=0.01, loss=0.25)
+    page = read(brain(small_trunk, metrics=metrics, head=chosen))
+    assert ("before calibration" in page.text) == is_shown
+
+
+def test_very_long_names_are_cut_in_the_headers_of_the_matrix(small_trunk):
+    name = "x" * 100 + "y" * 100
+    page = read(brain(small_trunk, names=(name, "dog"), metrics=classified(TWO)))
+    assert page.all("th", scope="col", title=name)
+    assert f"{'x' * 16}…{'y' * 15}" in page.text
+    assert name in page.text

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+LONGEST_NAME = 32
+
 
 @contextmanager
 def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
@@ -41,11 +43,25 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json can write
     typer.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def brief(name: str) -> str:
+    """A name as tables show it: without its middle where it is very long."""
+    if len(name) <= LONGEST_NAME:
+        return name  # saves the import, as almost always
+    from ninebrains.photos import shortened
+
+    return shortened(name, LONGEST_NAME)
+
+
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, is_path_first: bool = False
+) -> None:
     """Print a table: with rules on a terminal, as aligned columns elsewhere.
 
-    What consists of numbers is set flush right.
+    What consists of numbers is set flush right. Very long names in the first column lose their
+    middle, unless it holds paths, which people copy.
     """
+    if not is_path_first:
+        rows = [(brief(row[0]), *row[1:]) for row in rows]
     flush_right = [
         bool(rows) and all(_is_number(row[place]) for row in rows) for place in range(len(headers))
     ]

@@ -175,7 +175,7 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
     ]
     if rows:
         header = ("photo", "answer", "score", "also")
-        print_table(header, rows)
+        print_table(header, rows, is_path_first=True)
     for item in answers:
         if item.error is not None:
             typer.echo(f"{_shown(item.name)}: {item.error}", err=True)
@@ -183,15 +183,18 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
 
 def _cells(inference: Inference, options: _Options) -> tuple[str, str, str]:
     """Answer, its score, and what else it may be."""
+    from ninebrains.cli.console import brief
+
     kept = inference.at_least(options.threshold)[: options.top]
     first = inference.top
+    name = brief(first.label)
     if not inference.is_familiar:
-        nearest = f"nearest: {first.label} {_figure(first)}"
+        nearest = f"nearest: {name} {_figure(first)}"
         return f"none of these (unfamiliar {inference.unfamiliar:.2f})", "", nearest
     if not kept:
-        return "unsure", "", f"nearest: {first.label} {_figure(first)}"
-    also = ", ".join(f"{item.label} {_figure(item)}" for item in kept[1:])
-    return kept[0].label, _figure(kept[0]), also
+        return "unsure", "", f"nearest: {name} {_figure(first)}"
+    also = ", ".join(f"{brief(item.label)} {_figure(item)}" for item in kept[1:])
+    return brief(kept[0].label), _figure(kept[0]), also
 
 
 def _figure(instance: Instance) -> str:

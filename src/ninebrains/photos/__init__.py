@@ -10,6 +10,7 @@ from ninebrains.photos.dataset import (
     printable,
     require_distinct,
     require_trainable,
+    shortened,
 )
 from ninebrains.photos.duplicates import Duplicates, duplicate_groups
 from ninebrains.photos.facts import PhotoFacts, examine, examine_all
@@ -32,6 +33,7 @@ __all__ = [
     "examine_all",
     "find_photos",
     "printable",
+    "shortened",
     "read_dataset",
     "require_distinct",
     "require_trainable",

@@ -36,6 +36,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else text.translate(_ESCAPES)
 
 
+def shortened(text: str, most: int = 32) -> str:
+    """A name with its middle left out where it is longer than `most` characters.
+
+    >>> shortened("a rather long name", most=9)
+    'a ra…name'
+    """
+    kept = most - 1
+    return text if len(text) <= most else f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
+
+
 @dataclass(frozen=True)
 class Photo:
     """One photo of a data set.

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ninebrains.brains.manifest import Label, Metrics, Task
+from ninebrains.reporting.wording import percent
 from ninebrains.training.record import Outcome, Record
 
 MOST_LABELS = 12
 MOST_SUSPECTS = 24
 MOST_UNFAMILIAR = 6
+SURE = 0.7
+"""From this score on, an answer counts as sure."""
+
 _EACH, _EACH_OF_MANY, _MANY = 6, 3, 5  # photos a gallery; fewer when there are more labels than 5
 
 
@@ -113,7 +117,13 @@ def _galleries(outcomes: Iterable[Outcome], label: Label, task: Task, each: int)
         if not is_right(outcome) and (task != "multilabel" or outcome.answer == label.index)
     ]
     surest = _first(right, lambda outcome: -outcome.score, each)
-    unsure = [outcome for outcome in own if outcome not in surest]
+    mistaken = _first(
+        (outcome for outcome in wrong if outcome.score >= SURE),
+        lambda outcome: -outcome.score,
+        each,
+    )
+    shown = {outcome.path for outcome in (*surest, *mistaken)}
+    unsure = [outcome for outcome in own if outcome.path not in shown]
     return LabelGalleries(
         label.name,
         (
@@ -127,8 +137,10 @@ def _galleries(outcomes: Iterable[Outcome], label: Label, task: Task, each: int)
             Gallery(
                 "Sure, but wrong",
                 "Look for a wrong label, or for something else that misled it.",
-                "None was wrong.",
-                _first(wrong, lambda outcome: -outcome.score, each),
+                f"None: no wrong answer was as sure as {percent(SURE, 0)}."
+                if wrong
+                else "None was wrong.",
+                mistaken,
             ),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,20 @@ from markupsafe import Markup
 
 from ninebrains.brains.manifest import Label, Metrics, Task
 from ninebrains.reporting.charts import interval
-from ninebrains.reporting.wording import NOTHING, count, figure, percent, photos, sentence
+from ninebrains.reporting.wording import (
+    NOTHING,
+    count,
+    figure,
+    names_in_short,
+    percent,
+    photos,
+    sentence,
+)
+
+_FEW_OF_A_LABEL = 5  # on fewer test photos nothing can be said about a label
+_LEARNT = re.compile(
+    r"of which ([\d,]+) (?:was|were) learnt from|([\d,]+) of which were learnt from"
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +49,20 @@ class Headline:
     facts: tuple[tuple[str, str], ...]
 
 
+def was_unseen(metrics: Metrics) -> bool:
+    """Whether all photos that were measured on are known to be new to the brain."""
+    return "never saw" in metrics.verdict
+
+
 def make_headline(metrics: Metrics | None, task: Task, labels: Sequence[Label]) -> Headline:
     """The headline of a brain, or of one that was never measured."""
     if metrics is None or metrics.num_test == 0:
         verdict = metrics.verdict if metrics else "This brain was never measured."
         return Headline(NOTHING, "not measured", "", sentence(verdict), "", Markup(""), ())
     if task == "regress":
-        return _of_values(metrics)
+        return _of_values(metrics, labels)
     if task == "multilabel":
-        return _of_several(metrics)
+        return _of_several(metrics, labels)
     return _of_one(metrics, labels)
 
 
@@ -54,7 +73,7 @@ def _of_one(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     right = round(accuracy.value * num)
     said = "all of them" if right == num > 1 else count(right)
     text = (
-        f"On {photos(num)} it had never seen it was right on {said}: {percent(accuracy.value)}, "
+        f"{_tested_on(metrics)} it was right on {said}: {percent(accuracy.value)}, "
         f"and with 95 % certainty between {percent(accuracy.low)} and {percent(accuracy.high)}."
     )
     supports = {item.label_id: item.support for item in metrics.labels}
@@ -67,19 +86,19 @@ def _of_one(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     )
     return Headline(
         number=percent(accuracy.value),
-        title="right on new photos",
+        title="right on new photos" if was_unseen(metrics) else "right",
         sentence=sentence(text),
-        verdict=_added(metrics.verdict),
+        verdict=_doubts(metrics, labels),
         baseline=f"{baseline}{percent(share)}." if baseline else "",
         chart=interval(accuracy, share if share > 0 else None),
         facts=_facts(metrics),
     )
 
 
-def _of_several(metrics: Metrics) -> Headline:
+def _of_several(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     value, num = metrics.mean_average_precision, metrics.num_test
     text = (
-        f"On {photos(num)} it had never seen it ranked those with a label before those without: "
+        f"{_tested_on(metrics)} it ranked those with a label before those without: "
         f"mean average precision {percent(value)}, where {percent(1.0, 0)} is perfect."
     )
     shares = [item.support / num for item in metrics.labels if item.support]
@@ -90,19 +109,19 @@ def _of_several(metrics: Metrics) -> Headline:
         percent(value),
         "mean average precision",
         sentence(text),
-        _added(metrics.verdict),
+        _doubts(metrics, labels),
         baseline,
         Markup(""),
         _facts(metrics),
     )
 
 
-def _of_values(metrics: Metrics) -> Headline:
-    mae, num = metrics.mae, metrics.num_test
+def _of_values(metrics: Metrics, labels: Sequence[Label]) -> Headline:
+    mae = metrics.mae
     text, baseline = "", ""
     if mae is not None:
         text = (
-            f"On {photos(num)} it had never seen it was off by {figure(mae.value)} on average, and "
+            f"{_tested_on(metrics)} it was off by {figure(mae.value)} on average, and "
             f"with 95 % certainty between {figure(mae.low)} and {figure(mae.high)}."
         )
     if metrics.rmse is not None and metrics.r2 is not None and metrics.r2 < 1.0:
@@ -113,18 +132,60 @@ def _of_values(metrics: Metrics) -> Headline:
         )
     return Headline(
         figure(mae.value if mae else None),
-        "mean error on new photos",
+        "mean error on new photos" if was_unseen(metrics) else "mean error",
         sentence(text),
-        _added(metrics.verdict),
+        _doubts(metrics, labels),
         baseline,
         Markup(""),
         _facts(metrics),
     )
 
 
-def _added(verdict: str) -> str:
-    """The verdict, unless it only repeats that enough was measured, as the sentence does."""
-    return "" if verdict.startswith("Measured on") else sentence(verdict)
+def _tested_on(metrics: Metrics) -> str:
+    """How many photos, and whether they were new, as far as the verdict tells."""
+    num = photos(metrics.num_test)
+    if was_unseen(metrics):
+        return f"On {num} it had never seen"
+    learnt = _num_learnt(metrics)
+    return f"On {num}, {learnt} of which it had learnt from," if learnt else f"On {num}"
+
+
+def _num_learnt(metrics: Metrics) -> str | None:
+    found = None if was_unseen(metrics) else _LEARNT.search(metrics.verdict)
+    return next(number for number in found.groups() if number) if found else None
+
+
+def _doubts(metrics: Metrics, labels: Sequence[Label]) -> str:
+    """What to know before relying on the figures; empty where nothing is to be said.
+
+    The verdict's own sentences, without that which only repeats the headline's, and what can be
+    seen from the figures where an older verdict does not mention it.
+    """
+    said = metrics.verdict
+    told = [text for text in re.split(r"(?<=\.) (?=[A-Z])", said) if not _is_repeated(text)]
+    learnt = _num_learnt(metrics)
+    if learnt:
+        were = "was" if learnt == "1" else "were"
+        told.insert(0, f"{learnt} of these photos {were} learnt from, so the figures are too good.")
+    supports = {item.label_id: item.support for item in metrics.labels}
+    usual = max(labels, key=lambda label: supports.get(label.id, 0))
+    share = supports.get(usual.id, 0) / metrics.num_test
+    accuracy = metrics.accuracy
+    if accuracy is not None and share > 0 and accuracy.low <= share and "guessing" not in said:
+        told.append(
+            "That is not clearly better than always guessing the most frequent label, "
+            f"“{usual.name}” ({percent(share)})."
+        )
+    rare = [label.name for label in labels if supports.get(label.id, 9) < _FEW_OF_A_LABEL]
+    if rare and "Tested on fewer than" not in said:
+        names = names_in_short(rare)
+        told.append(f"Tested on fewer than {_FEW_OF_A_LABEL} photos, so hardly at all: {names}.")
+    return sentence(" ".join(told))
+
+
+def _is_repeated(text: str) -> bool:
+    """Whether a sentence of a verdict says only what the headline says too."""
+    return text.startswith("Measured on") and "not known" not in text
 
 
 def _facts(metrics: Metrics) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ninebrains.brains.manifest import Label
+from ninebrains.photos import shortened
 
 _NARROW = "\u202f"  # a thin space at which no line breaks
 NOTHING = "\u2013"  # in the place of a number that is not known
@@ -50,6 +51,16 @@ def photos(number: int) -> str:
 def sentence(text: str) -> str:
     """A sentence made elsewhere, with its percentages set as they are on this page."""
     return re.sub(r"(?<=\d) ?%", f"{_NARROW}%", text)
+
+
+def names_in_short(names: Sequence[str], most: int = 5) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> names_in_short(["cat", "dog", "eel"], most=2)
+    'cat, dog and 1 more'
+    """
+    shown = ", ".join(shortened(name) for name in names[:most])
+    return f"{shown} and {count(len(names) - most)} more" if len(names) > most else shown
 
 
 def names_of(indices: Sequence[int], labels: Sequence[Label]) -> str:

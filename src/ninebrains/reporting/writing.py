@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from ninebrains.brains import Brain
 from ninebrains.brains.manifest import Metrics
-from ninebrains.photos import printable
+from ninebrains.photos import printable, shortened
 from ninebrains.places import check_page, write_page
 from ninebrains.reporting import charts, wording
 from ninebrains.reporting.galleries import Selection, select
-from ninebrains.reporting.headline import make_headline
+from ninebrains.reporting.headline import make_headline, was_unseen
 from ninebrains.reporting.pictures import Pictures, take_pictures
 from ninebrains.reporting.tables import (
     confusion_matrix,
@@ -86,6 +86,8 @@ def render_report(
         record=record,
         metrics=measured,
         is_evaluation=metrics is not None,
+        was_unseen=metrics is None or was_unseen(metrics),
+        has_raw_calibration=_has_raw_calibration(brain, measured),
         headline=make_headline(metrics or brain.metrics, brain.task, brain.labels),
         data=summarise_data(brain, record),
         matrix=confusion_matrix(measured, brain.labels),
@@ -99,6 +101,14 @@ def render_report(
     )
     # What no encoding can hold (bytes of file names that are no text) is shown as an escape.
     return html.encode(errors="backslashreplace").decode()
+
+
+def _has_raw_calibration(brain: Brain, metrics: Metrics) -> bool:
+    """Whether scores before calibration were probabilities at all; those of ridge were not."""
+    training, found = brain.manifest.training, metrics.calibration
+    if training is None or found is None or training.head.head in ("ridge", "mean"):
+        return False
+    return found.ece_before is not None and found.ece_before != found.ece_after
 
 
 def _pairs(record: Record | None) -> list[tuple[float, float]]:
@@ -129,6 +139,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         printable=printable,
+        shortened=shortened,
         percent=wording.percent,
         figure=wording.figure,
         count=wording.count,
