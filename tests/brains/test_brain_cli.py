@@ -194,3 +194,10 @@ def test_predict_as_a_process_survives_any_file_name_and_stays_light(pets, photo
     assert plain.stderr.decode().strip().endswith("[]")
     table = subprocess.run(command, capture_output=True, check=True)
     assert rb"caf\xe9\x0a.png" in table.stdout
+
+
+def test_what_an_error_quotes_cannot_steer_the_terminal(ninebrains, tmp_path):
+    folder = make_brain().save(tmp_path / "pets")
+    (folder / "a\x1b]0;pwn\x07").write_bytes(b"")
+    error = ninebrains("brain", "show", folder, check=2).err
+    assert r"a\x1b]0;pwn\x07 does not belong in a brain" in error
