@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ninebrains.brains.manifest import Label, Metrics, Task
+from ninebrains.photos import shortened
 from ninebrains.reporting.charts import interval
 from ninebrains.reporting.wording import (
     NOTHING,
@@ -80,7 +81,7 @@ def _of_one(metrics: Metrics, labels: Sequence[Label]) -> Headline:
     usual = max(labels, key=lambda label: supports.get(label.id, 0))
     share = supports.get(usual.id, 0) / num
     baseline = (
-        f"Always guessing “{usual.name}”, the most frequent label, would be right on "
+        f"Always guessing “{shortened(usual.name)}”, the most frequent label, would be right on "
         if (share > 0)
         else ""
     )
@@ -174,7 +175,7 @@ def _doubts(metrics: Metrics, labels: Sequence[Label]) -> str:
     if accuracy is not None and share > 0 and accuracy.low <= share and "guessing" not in said:
         told.append(
             "That is not clearly better than always guessing the most frequent label, "
-            f"“{usual.name}” ({percent(share)})."
+            f"“{shortened(usual.name)}” ({percent(share)})."
         )
     rare = [label.name for label in labels if supports.get(label.id, 9) < _FEW_OF_A_LABEL]
     if rare and "Tested on fewer than" not in said:
