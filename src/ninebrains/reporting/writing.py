@@ -87,7 +87,7 @@ def render_report(
         metrics=measured,
         is_evaluation=metrics is not None,
         was_unseen=metrics is None or was_unseen(metrics),
-        has_raw_calibration=_has_raw_calibration(brain, measured),
+        shows_before=_shows_before(measured),
         headline=make_headline(metrics or brain.metrics, brain.task, brain.labels),
         data=summarise_data(brain, record),
         matrix=confusion_matrix(measured, brain.labels),
@@ -103,12 +103,10 @@ def render_report(
     return html.encode(errors="backslashreplace").decode()
 
 
-def _has_raw_calibration(brain: Brain, metrics: Metrics) -> bool:
-    """Whether scores before calibration were probabilities at all; those of ridge were not."""
-    training, found = brain.manifest.training, metrics.calibration
-    if training is None or found is None or training.head.head in ("ridge", "mean"):
-        return False
-    return found.ece_before is not None and found.ece_before != found.ece_after
+def _shows_before(metrics: Metrics) -> bool:
+    """Whether the error before calibration is known and says something else than the one after."""
+    found = metrics.calibration
+    return found is not None and found.ece_before not in (None, found.ece_after)
 
 
 def _pairs(record: Record | None) -> list[tuple[float, float]]:
