@@ -98,7 +98,7 @@ def write_results(name: str, rows: Iterable[dict[str, object]]) -> Path:
     facts = {
         "versions": " ".join(
             f"{package}={_version(package)}"
-            for package in ("ninebrains", "numpy", "scipy", "onnxruntime", "simplejpeg")
+            for package in ("ninebrains", "numpy", "onnxruntime", "simplejpeg")
         ),
         "python": platform.python_version(),
         "machine": f"{_processor()}, {os.cpu_count()} cores",

@@ -12,7 +12,6 @@ import typer
 
 _PACKAGES = (
     "numpy",
-    "scipy",
     "onnx",
     "onnxruntime",
     "pillow",

@@ -96,9 +96,6 @@ def _link(
     linked: _Indices, first: _Indices, second: _Indices, looks: npt.NDArray[np.float16]
 ) -> _Indices:
     """Join the groups of candidate pairs that really look alike; names are the lowest member."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     first, second = first[first < second], second[first < second]
     for start in range(0, len(first), _COMPARED_AT_ONCE):
         a, b = first[start : start + _COMPARED_AT_ONCE], second[start : start + _COMPARED_AT_ONCE]
@@ -106,10 +103,17 @@ def _link(
         a, b = a[apart], b[apart]
         difference = np.abs(looks[a] - looks[b]).mean(axis=1, dtype=np.float32)
         a, b = a[difference < _MOST_DIFFERENCE], b[difference < _MOST_DIFFERENCE]
-        if len(a):
-            size = len(linked)
-            edges = coo_array((np.ones(len(a), bool), (linked[a], linked[b])), shape=(size, size))
-            groups = connected_components(edges, directed=False)[1]
-            lowest = np.unique(groups, return_index=True)[1]
-            linked = lowest[groups][linked]
+        linked = _joined(linked, a, b)
     return linked
+
+
+def _joined(linked: _Indices, first: _Indices, second: _Indices) -> _Indices:
+    """Join the groups of each pair; names stay the lowest member."""
+    root = np.arange(len(linked))
+    while True:
+        one, two = root[linked[first]], root[linked[second]]
+        if (one == two).all():
+            return root[linked]
+        np.minimum.at(root, np.maximum(one, two), np.minimum(one, two))
+        while (root[root] != root).any():
+            root = root[root]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ninebrains.training.basis import Basis, Floats, blocks
 from ninebrains.training.links import Link
+from ninebrains.training.minimising import minimise
 
 PENALTIES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 MAX_STEPS = 100
@@ -49,8 +50,6 @@ def fit_logistic(
         chosen: indices of the photos to learn from; all by default.
         start: a solution for a near penalty or other photos, to begin from.
     """
-    from scipy.optimize import minimize
-
     rows_all, targets_all, index = basis.rows, targets, np.arange(len(targets))
     if chosen is not None:
         rows_all, targets_all, index = basis.rows[chosen], targets[chosen], chosen
@@ -79,12 +78,6 @@ def fit_logistic(
     first = np.zeros((num_axes + 1, num_targets))
     if start is not None:
         first[:-1], first[-1] = start.coefficients / step, start.intercept
-    found = minimize(
-        objective,
-        first.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": MAX_STEPS, "maxcor": 12, "ftol": 1e-5, "gtol": 1e-5},
-    )
-    inner = found.x.reshape(num_axes + 1, num_targets)
+    found = minimise(objective, first.ravel(), max_steps=MAX_STEPS, tolerance=1e-5)
+    inner = found.reshape(num_axes + 1, num_targets)
     return Logistic(inner[:-1] * step, inner[-1])

@@ -51,7 +51,7 @@ from ninebrains.training.studying import (
 from ninebrains.training.targets import make_labels, make_targets
 from ninebrains.trunks import Trunk, load_trunk
 
-_PACKAGES = ("ninebrains", "numpy", "onnx", "onnxruntime", "pillow", "scipy", "simplejpeg")
+_PACKAGES = ("ninebrains", "numpy", "onnx", "onnxruntime", "pillow", "simplejpeg")
 _CHECKED_PHOTOS = 4
 _TOLERANCE = 1e-3
 

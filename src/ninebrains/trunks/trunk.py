@@ -55,8 +55,8 @@ class Trunk:
             self._sessions[threads] = self.graph.session(threads)
         return self._sessions[threads]
 
-    def run(self, pixels: Pixels) -> Floats:
-        """Features float32[N, D] of pixels uint8[N, H, W, 3].
+    def run(self, pixels: Pixels, *, threads: int | None = None) -> Floats:
+        """Features float32[N, D] of pixels uint8[N, H, W, 3], the same bits for any `threads`.
 
         Raises:
             TrunkError: the pixels do not match the contract.
@@ -65,21 +65,21 @@ class Trunk:
             >>> trunk.run(np.stack([prepare("cat.jpg", trunk.contract)])).shape  # doctest: +SKIP
             (1, 1280)
         """
-        return np.asarray(self._run(pixels, ["features"])[0])
+        return np.asarray(self._run(pixels, ["features"], threads)[0])
 
     def run_maps(self, pixels: Pixels) -> tuple[Floats, Floats]:
         """Features float32[N, D] and the feature map float32[N, D, h, w]; otherwise as `run`."""
         features, maps = self._run(pixels, ["features", "feature_map"])
         return np.asarray(features), np.asarray(maps)
 
-    def _run(self, pixels: Pixels, outputs: list[str]) -> list[Floats]:
+    def _run(self, pixels: Pixels, outputs: list[str], threads: int | None = None) -> list[Floats]:
         expected = self.contract.shape
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
             raise TrunkError(
                 f"trunk {self.name} got pixels of {pixels.dtype}{list(pixels.shape)}; expected "
                 f"uint8[N, {expected[0]}, {expected[1]}, 3] as images.prepare makes them."
             )
-        results: list[Floats] = self.session().run(
+        results: list[Floats] = self.session(threads).run(
             outputs, {"photos": np.ascontiguousarray(pixels)}
         )
         return results
