@@ -50,6 +50,7 @@ def measure(num_photos: int) -> None:
         features=features,
         mirrored=None,
         targets=targets,
+        copies=np.arange(num_photos),
         train=np.sort(order[num_photos // 5 :]),
         test=np.sort(order[: num_photos // 5]),
     )
