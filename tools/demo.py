@@ -51,7 +51,8 @@ def main() -> None:
     say("data", "audit", photos)
     say("train", photos, "--trunk", "demo", "-o", "demo.brain")
     say("report", "demo.brain")
-    new = sorted(path for path in others.rglob("*") if path.is_file())[::6][:8]
+    found = sorted(path for path in others.rglob("*") if path.is_file())
+    new = found[:: max(1, len(found) // 8)][:8]
     say("predict", "demo.brain", *new, "--heatmap", "heatmaps")
     print(f"\nThe brain, its report and heat maps are in {OUT.name}/.")
     print("Your own photos: ninebrains train photos/ --trunk NAME, with a folder per label.")
