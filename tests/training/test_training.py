@@ -218,6 +218,10 @@ def test_copies_of_training_photos_are_left_out_of_the_test_figures(small_trunk,
     trained = fit(tmp_path / "photos", trunk=small_trunk)
     assert trained.brain.metrics.num_test == 20
     assert any("5 of 25 test photos have a copy" in note for note in trained.notes)
+    outcomes = trained.record.outcomes
+    assert len(outcomes) == 60
+    assert not {o.path for o in outcomes} & {f"test/cat/cat{n:03}.jpg" for n in range(5)}
+    assert all(np.isfinite([o.score, o.given_score, o.label_quality]).all() for o in outcomes)
 
 
 def test_evaluation_says_what_the_brain_has_seen(pets, small_trunk, tmp_path, monkeypatch):

@@ -114,7 +114,7 @@ def locked() -> Iterator[None]:
         yield  # closing the file gives the lock back, however we leave
 
 
-if sys.platform == "win32":  # pragma: no cover
+if sys.platform == "win32":
 
     def _lock(file: IO[bytes]) -> None:
         import msvcrt

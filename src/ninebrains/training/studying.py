@@ -62,7 +62,8 @@ class Fitted:
         head: how it was found.
         balanced: whether every label got the same say.
         familiarity: the model of what is familiar.
-        answers: probabilities or values [n, K] of all rows, each from a fit that had not seen it.
+        answers: probabilities or values [n, K], each from a fit that had not seen the row; NaN for
+            rows that are neither learnt from nor measured on.
         raw: the scores behind them.
         unfamiliar: [n], likewise; NaN where not measured.
     """
@@ -81,8 +82,8 @@ class Fitted:
 def calm_algebra(num_values: int) -> Iterator[None]:
     """Keep matrix products of up to 30 million values on one core.
 
-    They are too small to gain from more, wait a hundred times longer for each other when something
-    else runs on the machine, and on one core give the same bits whatever the number of cores.
+    They are too small to gain from more, wait many times longer for each other when something else
+    runs on the machine, and on one core give the same bits whatever the number of cores.
     """
     from threadpoolctl import threadpool_limits
 
@@ -108,10 +109,10 @@ def fit_study(study: Study, recipe: Recipe) -> Fitted:
     examples = Examples(features, matrix, weights, copies, mirrored)
     head = choose_head(examples, LINKS[study.task], recipe.seed)
     familiarity, known = fit_familiarity(features, targets.groups, copies, recipe.seed)
-    raw = np.empty(study.targets.matrix.shape)
+    raw = np.full(study.targets.matrix.shape, np.nan)
     raw[rows] = head.out_of_sample * scale + mean
     raw[test] = (study.features[test] @ head.weights.T + head.bias) * scale + mean
-    unfamiliar = np.empty(len(study.features))
+    unfamiliar = np.full(len(study.features), np.nan)
     unfamiliar[rows], unfamiliar[test] = known, familiarity.scores(study.features[test])
     return Fitted(
         weights=head.weights * scale,

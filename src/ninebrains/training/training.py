@@ -247,14 +247,16 @@ def _make_record(
     fitted: Fitted,
     metrics: Metrics,
 ) -> Record:
+    """What was said about each photo that took part; test photos left out as copies did not."""
+    rows = np.sort(np.concatenate([study.train, study.test]))
     outcomes = make_outcomes(
         study.task,
-        dataset.photos,
-        extraction.facts,
-        study.targets,
-        fitted.answers,
-        unfamiliar=fitted.unfamiliar,
-        is_test=np.isin(np.arange(len(dataset.photos)), study.test),
+        [dataset.photos[row] for row in rows],
+        [extraction.facts[row] for row in rows],
+        study.targets.take(rows),
+        fitted.answers[rows],
+        unfamiliar=fitted.unfamiliar[rows],
+        is_test=np.isin(rows, study.test),
         doubt=_beats_guessing(metrics, study),
     )
     return Record("", str(Path(dataset.root).resolve()), outcomes, findings.to_dict())
