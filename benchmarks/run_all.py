@@ -14,6 +14,7 @@ NAMES = (
     "accuracy",
     "label_errors",
     "unfamiliar",
+    "trunk_probe",
     "predict_vs_keras",
     "train_vs_keras",
 )

@@ -1,19 +1,23 @@
-"""What is probed: trunks by name or file, and HOG. Features are computed once a model and set."""
+"""What is probed: trunks by name or file, peers, and HOG; features once for each model and set."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.probes import hog
 from benchmarks.probes.scoring import HeadKind
 from benchmarks.probes.scratch import Scratch, digest
 from benchmarks.probes.sets import ProbeSet
+from benchmarks.running import run
+from ninebrains.brains.graph import pack, unpack
 from ninebrains.images import PhotoSource, prepare
 from ninebrains.trunks import InputOverrides, Trunk, import_trunk, load_trunk
 
@@ -54,6 +58,48 @@ def open_trunk(source: str, overrides: InputOverrides | None = None) -> Trunk:
     if source.endswith(".onnx"):
         return import_trunk(Path(source), "probed", overrides)
     return load_trunk(source)
+
+
+def untrained(trunk: Trunk, seed: int = 0) -> Trunk:
+    """The same architecture with random weights: He et al. 2015, as before the first step.
+
+    Raises:
+        SystemExit: a convolution's weights are not simply there, so none can be put in their place.
+    """
+    from onnx import numpy_helper
+
+    model = unpack(trunk.graph)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    rng = np.random.default_rng(seed)
+    for node in model.graph.node:
+        if node.op_type != "Conv":
+            continue
+        if any(name not in weights for name in node.input[1:]):
+            raise SystemExit("cannot make an untrained trunk; give one with --untrained FILE.onnx")
+        kernel = weights[node.input[1]]
+        deviation = np.sqrt(2.0 / np.prod(kernel.dims[1:]))
+        drawn = rng.normal(0.0, deviation, list(kernel.dims)).astype(np.float32)
+        kernel.CopyFrom(numpy_helper.from_array(drawn, kernel.name))
+        for name in node.input[2:]:
+            empty = np.zeros(list(weights[name].dims), np.float32)
+            weights[name].CopyFrom(numpy_helper.from_array(empty, name))
+    return replace(trunk, name="untrained", graph=pack(model))
+
+
+def mobilenet_v1(weights: Path, python: Path) -> Trunk:
+    """The trunk of Keras's MobileNetV1, converted by the peers' interpreter, which has h5py."""
+    script = Path(__file__).parents[1] / "peers/keras_mobilenet_v1.py"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mobilenet_v1.onnx"
+        run([python, script, weights, file])
+        half = (0.5, 0.5, 0.5)
+        return import_trunk(file, "mobilenet_v1_025", InputOverrides(mean=half, std=half))
+
+
+def hog_model(name: str) -> Model:
+    """HOG with ridge regression."""
+    source = Path(hog.__file__).read_bytes()
+    return Model(name, digest("hog", source, version("pillow")), hog.hog, "ridge")
 
 
 def features_of(model: Model, probe: ProbeSet, scratch: Scratch) -> Features:
