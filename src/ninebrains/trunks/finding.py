@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS
 from ninebrains.errors import TrunkError
-from ninebrains.trunks.wiring import Wiring, int_list
+from ninebrains.trunks.inputs import InputForm
+from ninebrains.trunks.patches import Patches, find_patches, is_transformer
+from ninebrains.trunks.wiring import Layout, Wiring, int_list
 
 if TYPE_CHECKING:
     import onnx
-
-Layout = Literal["nchw", "nhwc"]
 
 _SHAPE_ONLY = frozenset(
     {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Cast", "Dropout"}
@@ -42,19 +42,24 @@ class Pooling:
     layout: Layout
 
 
-def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
-    """Find the pooling above the final linear layer.
+def find_features(model: onnx.ModelProto, form: InputForm, file_name: str) -> Pooling | Patches:
+    """Find the pooling above the final linear layer, or a vision transformer's patches.
+
+    Args:
+        model: the network, with its sizes worked out.
+        form: its input.
+        file_name: for messages.
 
     Raises:
-        TrunkError: the network does not end in a linear layer, or has no global pooling that
-            everything passes through.
+        TrunkError: the network is no transformer and does not end in a linear layer, or has no
+            global pooling that everything passes through; or a transformer without a grid.
     """
     wiring = Wiring(model)
-    photos = model.graph.input[0].name
-    varying = wiring.computed_from(photos)
+    varying = wiring.computed_from(form.name)
     ends = [_above_last_layer(wiring, output.name, varying) for output in model.graph.output]
     found = [end for end in ends if end is not None]
-    if not found:
+    attends = is_transformer(model)
+    if not found and not attends:
         output = model.graph.output[0].name
         maker = wiring.makers.get(output)
         raise TrunkError(
@@ -62,6 +67,37 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
             f"weights): its output {output!r} comes from {maker.op_type if maker else 'nothing'}. "
             "Expected an image classifier; detectors and segmenters cannot be trunks."
         )
+    shapes = _checked_shapes(model, file_name)
+    pooling = _find_pooling(wiring, form.name, found, shapes)
+    if pooling is not None:
+        return pooling
+    if attends:
+        return find_patches(model, form, shapes, file_name)
+    raise TrunkError(
+        f"{file_name} has no global average pooling that leads to its final layer (VGG and AlexNet "
+        "have none), so there is no feature map whose mean are the features. Use a convolutional "
+        "network such as MobileNet, ResNet, EfficientNet or ConvNeXt, or a vision transformer."
+    )
+
+
+def _find_pooling(
+    wiring: Wiring, photos: str, ends: list[str], shapes: dict[str, list[int | None]]
+) -> Pooling | None:
+    for node in reversed(wiring.graph.node):
+        pooling = _as_pooling(node, wiring, shapes)
+        # A squeeze-and-excitation block has a way around its pooling; the last one has none.
+        if pooling is None or not _is_convolved(wiring, pooling.feature_map):
+            continue
+        if any(
+            pooling.pooled in wiring.needed_for([end])
+            and not wiring.bypasses(pooling.pooled, photos, end)
+            for end in ends
+        ):
+            return pooling
+    return None
+
+
+def _checked_shapes(model: onnx.ModelProto, file_name: str) -> dict[str, list[int | None]]:
     try:
         shapes = _shapes(model)
     except Exception as error:
@@ -72,22 +108,7 @@ def find_pooling(model: onnx.ModelProto, file_name: str) -> Pooling:
                 f"{file_name} would make a value {name!r} of the shape {shape} for one photo; the "
                 f"limit is {LARGEST_TENSOR_ELEMENTS:,} values."
             )
-    for node in reversed(model.graph.node):
-        pooling = _as_pooling(node, wiring, shapes)
-        # A squeeze-and-excitation block has a way around its pooling; the last one has none.
-        if pooling is None or not _is_convolved(wiring, pooling.feature_map):
-            continue
-        if any(
-            pooling.pooled in wiring.needed_for([end])
-            and not wiring.bypasses(pooling.pooled, photos, end)
-            for end in found
-        ):
-            return pooling
-    raise TrunkError(
-        f"{file_name} has no global average pooling that leads to its final layer (vision "
-        "transformers and VGG have none), so there is no feature map whose mean are the features. "
-        "Use a convolutional network such as MobileNet, ResNet, EfficientNet or ConvNeXt."
-    )
+    return shapes
 
 
 def _above_last_layer(wiring: Wiring, output: str, varying: set[str]) -> str | None:
@@ -117,12 +138,14 @@ def _as_pooling(
         return None
     source, output = str(node.input[0]), str(node.output[0])
     shape = shapes.get(source, [])
-    if node.op_type == "GlobalAveragePool":
+    if node.op_type == "GlobalAveragePool" and len(shape) in (0, 4):
         return Pooling(output, source, "nchw")
     if len(shape) != 4:
         return None
     if node.op_type == "AveragePool":
-        whole = int_list(node, "kernel_shape") == shape[2:]
+        # A kernel may be larger than the map: what is outside does not count.
+        kernel, sides = int_list(node, "kernel_shape") or [], [size or 0 for size in shape[2:]]
+        whole = len(kernel) == 2 and all(k >= s > 0 for k, s in zip(kernel, sides, strict=True))
         return Pooling(output, source, "nchw") if whole and _is_single(shapes, output) else None
     axes = int_list(node, "axes")
     if axes is None and len(node.input) > 1:

@@ -15,7 +15,7 @@ from ninebrains.brains.graph import pack
 from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError, TrunkError
 from ninebrains.images import Pixels
-from ninebrains.trunks.finding import Pooling, find_pooling
+from ninebrains.trunks.finding import Pooling, find_features
 from ninebrains.trunks.inputs import (
     InputForm,
     InputOverrides,
@@ -24,8 +24,11 @@ from ninebrains.trunks.inputs import (
     read_input,
 )
 from ninebrains.trunks.normalising import Normalisation
+from ninebrains.trunks.patches import Patches
+from ninebrains.trunks.probing import probe
 from ninebrains.trunks.reading import read_model
 from ninebrains.trunks.rewriting import rewrite, set_outputs
+from ninebrains.trunks.settling import settle
 from ninebrains.trunks.trunk import Floats, Trunk
 
 if TYPE_CHECKING:
@@ -62,10 +65,11 @@ def import_trunk(
     model, digest = read_model(path)
     form = read_input(model, overrides, path.name)
     fix_size(model, form)
-    pooling = find_pooling(model, path.name)
+    settled = settle(model, form, path.name)
+    place = find_features(settled, form, path.name)
     normalisation = choose_normalisation(model, overrides, path.name)
     try:
-        changed = rewrite(model, form, pooling, normalisation)
+        changed = rewrite(settled, form, place, normalisation)
         num_features, *map_size = _map_shape(changed)
     except BrainError as error:
         raise TrunkError(f"{path.name}: {error}") from error
@@ -81,7 +85,7 @@ def import_trunk(
     )
     photos = checking_photos(form)
     normalised = _normalised(photos, form, normalisation)
-    _check_features(trunk, photos, _original_features(model, form, pooling, normalised))
+    _check_features(trunk, photos, _original_features(model, form, place, normalised))
     return trunk
 
 
@@ -182,29 +186,11 @@ def _normalised(photos: Pixels, form: InputForm, normalisation: Normalisation) -
 
 
 def _original_features(
-    model: onnx.ModelProto, form: InputForm, pooling: Pooling, values: npt.NDArray[Any]
+    model: onnx.ModelProto, form: InputForm, place: Pooling | Patches, values: npt.NDArray[Any]
 ) -> Floats:
-    """The pooled values [N, D] of the network as it was read, one photo at a time."""
-    import onnx
-    import onnxruntime
-
-    exposed = onnx.ModelProto()
-    exposed.CopyFrom(model)
-    del exposed.graph.output[:]
-    exposed.graph.output.append(
-        onnx.helper.make_tensor_value_info(pooling.pooled, onnx.TensorProto.FLOAT, None)
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    try:
-        session = onnxruntime.InferenceSession(
-            exposed.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        rows = []
-        for value in values:
-            batch = np.ascontiguousarray(np.repeat(value[None], form.batch or 1, axis=0))
-            rows.append(session.run([pooling.pooled], {form.name: batch})[0][:1].reshape(1, -1))
-    except Exception as error:
-        raise TrunkError(f"ONNX Runtime cannot run the original network: {error}") from error
-    return np.concatenate(rows)
+    """The features [N, D] of the network as it was read, one photo at a time."""
+    if isinstance(place, Pooling):
+        return np.concatenate([v.reshape(1, -1) for v in probe(model, form, place.pooled, values)])
+    tokens = np.concatenate(probe(model, form, place.tokens, values))
+    mean: Floats = tokens[:, place.first : place.end].mean(1, dtype=np.float64).astype(np.float32)
+    return mean

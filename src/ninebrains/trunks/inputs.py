@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ninebrains.errors import TrunkError
 from ninebrains.images import Contract, Fit
-from ninebrains.trunks.finding import Layout
 from ninebrains.trunks.normalising import (
     Color,
     Normalisation,
@@ -17,6 +16,7 @@ from ninebrains.trunks.normalising import (
     from_mean_std,
     recognise,
 )
+from ninebrains.trunks.wiring import Layout
 
 if TYPE_CHECKING:
     import onnx

@@ -20,6 +20,7 @@ from ninebrains.errors import TrunkError
 from ninebrains.trunks.finding import Pooling
 from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.normalising import Normalisation
+from ninebrains.trunks.patches import Patches
 from ninebrains.trunks.wiring import Wiring, int_list, keep_only
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 def rewrite(
-    model: onnx.ModelProto, form: InputForm, pooling: Pooling, normalisation: Normalisation
+    model: onnx.ModelProto, form: InputForm, place: Pooling | Patches, normalisation: Normalisation
 ) -> onnx.ModelProto:
-    """Cut the network at its pooling, fold it, and move the input's preparation inside.
+    """Cut the network at its features, fold it, and move the input's preparation inside.
 
     Args:
         model: the network as read; it is left as it is.
         form: its input.
-        pooling: where its features are.
+        place: where its features are.
         normalisation: what it expects of its input.
 
     Raises:
@@ -46,12 +47,16 @@ def rewrite(
 
     body = onnx.ModelProto()
     body.CopyFrom(model)
-    _cut(body, form, pooling)
+    source = place.feature_map if isinstance(place, Pooling) else place.tokens
+    _cut(body, source)
     body = _folded(body)
     _rename(body)
-    entry, feature_map = f"trunk/{form.name}", f"trunk/{pooling.feature_map}"
-    _write_entrance(body, entry, form, normalisation)
-    _write_exit(body, feature_map, pooling)
+    _write_entrance(body, f"trunk/{form.name}", form, normalisation)
+    if isinstance(place, Pooling):
+        _write_map(body, f"trunk/{source}", place)
+    else:
+        _write_map_of_patches(body, f"trunk/{source}", place)
+    _write_exit(body)
     for text in ("producer_name", "producer_version", "domain", "model_version", "doc_string"):
         body.ClearField(text)
     body.graph.name = "trunk"
@@ -75,34 +80,11 @@ def _value(name: str, shape: list[str | int] | None, kind: int = 1) -> onnx.Valu
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _cut(body: onnx.ModelProto, form: InputForm, pooling: Pooling) -> None:
-    """Keep what makes the feature map, and free the batch axis."""
-    body.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
-    del body.graph.value_info[:]
+def _cut(body: onnx.ModelProto, source: str) -> None:
+    """Keep what makes the value `source`."""
     del body.graph.output[:]
-    body.graph.output.append(_value(pooling.feature_map, None))
-    keep_only(body, [pooling.feature_map])
-    if form.batch is not None:
-        _free_batch(body, form)
-
-
-def _free_batch(body: onnx.ModelProto, form: InputForm) -> None:
-    """In a network made for a fixed batch, let Reshape copy the number of photos (size 0)."""
-    from onnx import numpy_helper
-
-    wiring = Wiring(body)
-    varying = wiring.computed_from(form.name)
-    for place, node in enumerate(body.graph.node):
-        if node.op_type != "Reshape" or node.input[0] not in varying:
-            continue
-        shape = wiring.constant(node.input[1])
-        if shape is None or shape.size == 0 or int(shape[0]) != form.batch:
-            continue
-        freed = shape.astype(np.int64)
-        freed[0] = 0
-        name = f"{node.input[1]}/any_batch_{place}"
-        body.graph.initializer.append(numpy_helper.from_array(freed, name))
-        node.input[1] = name
+    body.graph.output.append(_value(source, None))
+    keep_only(body, [source])
 
 
 def _folded(body: onnx.ModelProto) -> onnx.ModelProto:
@@ -241,8 +223,8 @@ def _fold_scale(body: onnx.ModelProto, entry: str, normalisation: Normalisation)
     return True
 
 
-def _write_exit(body: onnx.ModelProto, feature_map: str, pooling: Pooling) -> None:
-    """From the feature map to the outputs, in one form whatever the network's own pooling was."""
+def _write_map(body: onnx.ModelProto, feature_map: str, pooling: Pooling) -> None:
+    """Call the feature map so, with its channels first."""
     from onnx import helper
 
     node = Wiring(body).makers[feature_map]
@@ -254,6 +236,32 @@ def _write_exit(body: onnx.ModelProto, feature_map: str, pooling: Pooling) -> No
         body.graph.node.append(
             helper.make_node("Transpose", [feature_map], ["feature_map"], perm=_TO_NCHW)
         )
+
+
+def _write_map_of_patches(body: onnx.ModelProto, tokens: str, patches: Patches) -> None:
+    """From the tokens [N, T, D] to the feature map: the patches' tokens, where they lie."""
+    from onnx import helper, numpy_helper
+
+    ends = {"first": [patches.first], "end": [patches.end], "axis": [1]}
+    constants = {**ends, "sizes": [0, 0, *patches.grid]}
+    body.graph.initializer.extend(
+        numpy_helper.from_array(np.array(values, np.int64), f"patches/{name}")
+        for name, values in constants.items()
+    )
+    bounds = [f"patches/{name}" for name in ends]
+    body.graph.node.extend(
+        [
+            helper.make_node("Slice", [tokens, *bounds], ["patches/tokens"]),
+            helper.make_node("Transpose", ["patches/tokens"], ["patches/turned"], perm=[0, 2, 1]),
+            helper.make_node("Reshape", ["patches/turned", "patches/sizes"], ["feature_map"]),
+        ]
+    )
+
+
+def _write_exit(body: onnx.ModelProto) -> None:
+    """From the feature map to the outputs, in one form whatever the network's own pooling was."""
+    from onnx import helper
+
     body.graph.node.extend(
         [
             helper.make_node("GlobalAveragePool", ["feature_map"], ["features/pooled"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import onnx
 
 Array = npt.NDArray[np.generic]
+Layout = Literal["nchw", "nhwc"]  # of photos and feature maps
 
 
 class Wiring:

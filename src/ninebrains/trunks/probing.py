@@ -1,0 +1,58 @@
+"""Reading one inner value of a foreign network, as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ninebrains.errors import TrunkError
+from ninebrains.trunks.inputs import InputForm
+from ninebrains.trunks.wiring import keep_only
+
+if TYPE_CHECKING:
+    import onnx
+
+Values = npt.NDArray[Any]
+
+
+def probe(model: onnx.ModelProto, form: InputForm, name: str, photos: Values) -> list[Values]:
+    """What the value `name` is for each photo, given one at a time.
+
+    Args:
+        model: the network; it is left as it is.
+        form: its input. Where it is made for a batch, the photo is repeated.
+        name: of the value.
+        photos: as the network reads them, [P, ...].
+
+    Returns:
+        The value for every photo, [1, ...] each.
+
+    Raises:
+        TrunkError: ONNX Runtime cannot run it.
+    """
+    import onnx
+    import onnxruntime
+
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    del exposed.graph.output[:]
+    exposed.graph.output.append(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+    )
+    keep_only(exposed, [name])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    try:
+        session = onnxruntime.InferenceSession(
+            exposed.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        found = []
+        for photo in photos:
+            batch = np.ascontiguousarray(np.repeat(photo[None], form.batch or 1, axis=0))
+            found.append(np.asarray(session.run([name], {form.name: batch})[0])[:1])
+    except Exception as error:
+        raise TrunkError(f"ONNX Runtime cannot run the original network: {error}") from error
+    return found
