@@ -7,6 +7,7 @@ which is how servers, containers and tests get a place of their own.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,46 @@ def _folder(kind: str) -> Path:
 
     find = platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path
     return find("ninebrains", appauthor=False)
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """Let one process at a time past the lock file `path`. Waits; the lock ends with its process.
+
+    Raises:
+        OutputError: the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise OutputError(
+            f"could not write {path}: {error.strerror or error}. Check the folder's permissions, "
+            "or set NINEBRAINS_HOME to a folder that can be written."
+        ) from error
+    with file:
+        _lock(file)
+        yield  # closing the file gives the lock back, however we leave
+
+
+if sys.platform == "win32":
+
+    def _lock(file: IO[bytes]) -> None:
+        import msvcrt
+
+        file.seek(0)
+        while True:
+            try:
+                return msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            except OSError:
+                continue  # Windows gives up after ten seconds; the other may need longer
+
+else:
+
+    def _lock(file: IO[bytes]) -> None:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from ninebrains.brains.graph import Buffer
-from ninebrains.errors import BrainError, OutputError
-from ninebrains.places import data_folder, write_bytes
+from ninebrains.errors import BrainError
+from ninebrains.places import data_folder, holding, write_bytes
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _REFERENCE = re.compile(rb"weights/([0-9a-f]{64})")
@@ -100,34 +98,8 @@ def locked() -> Iterator[None]:
     Raises:
         OutputError: the folder cannot be written.
     """
-    path = folder() / ".lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-    except OSError as error:
-        raise OutputError(
-            f"could not write {path}: {error.strerror or error}. Check the folder's permissions, "
-            "or set NINEBRAINS_HOME to a folder that can be written."
-        ) from error
-    with file:
-        _lock(file)
-        yield  # closing the file gives the lock back, however we leave
-
-
-if sys.platform == "win32":
-
-    def _lock(file: IO[bytes]) -> None:
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-
-else:
-
-    def _lock(file: IO[bytes]) -> None:
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+    with holding(folder() / ".lock"):
+        yield
 
 
 def _read_intact(name: str) -> bytes | None:

@@ -14,9 +14,12 @@ LONGEST_NAME = 32
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def progress(
+    title: str, *, quiet: bool = False, in_bytes: bool = False
+) -> Iterator[Callable[[int, int], None]]:
     """Give a function to call with (done, total): a bar on a terminal, nothing elsewhere.
 
+    A total of 0 is one that nobody knows. Numbers of bytes are shown as sizes, with the speed.
     Written to standard error, so that standard output stays for results.
     """
     if quiet or not sys.stderr.isatty():
@@ -25,17 +28,20 @@ def progress(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int]
     from rich.console import Console
     from rich.progress import (
         BarColumn,
+        DownloadColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if in_bytes else (MofNCompleteColumn(),)
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts)
     console = Console(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json can write

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ninebrains.cli.console import print_json, print_table
+from ninebrains.cli.pull import pull
 
 if TYPE_CHECKING:
     from ninebrains.trunks import InputOverrides, TrunkSummary
@@ -46,7 +47,10 @@ def add(
 
     overrides = _overrides(size=size, fit=fit, mean=mean, std=std, layout=layout, color=color)
     add_trunk(import_trunk(model, name, overrides), replace=replace)
-    _show(summarise(name), as_json=as_json)
+    show_summary(summarise(name), as_json=as_json)
+
+
+app.command("pull")(pull)
 
 
 @app.command("list")
@@ -76,7 +80,7 @@ def show(
     """Show what is known about a trunk."""
     from ninebrains.trunks import summarise
 
-    _show(summarise(name), as_json=as_json)
+    show_summary(summarise(name), as_json=as_json)
 
 
 @app.command("remove")
@@ -152,7 +156,8 @@ def _row(summary: TrunkSummary) -> list[str]:
     return [summary.name, str(record.num_features), shape, record.family, size, record.hash[:12]]
 
 
-def _show(summary: TrunkSummary, *, as_json: bool) -> None:
+def show_summary(summary: TrunkSummary, *, as_json: bool) -> None:
+    """Print what is known about a trunk."""
     if as_json:
         print_json(_plain(summary))
         return
