@@ -12,6 +12,7 @@ import sys
 import typer
 
 from ninebrains.cli import brain, data, trunk
+from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
 from ninebrains.cli.evaluate import evaluate
 from ninebrains.cli.predict import predict
@@ -33,6 +34,7 @@ for verb in (train, predict, evaluate, report):
 app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")
+app.command()(demo)
 app.command()(doctor)
 
 

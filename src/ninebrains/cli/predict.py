@@ -171,7 +171,9 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
     from ninebrains.cli.console import print_table
 
     rows = [
-        (_shown(item.name), *_cells(item.inference, options)) for item in answers if item.inference
+        (_shown(item.name), *answer_cells(item.inference, options.top, options.threshold))
+        for item in answers
+        if item.inference
     ]
     if rows:
         header = ("photo", "answer", "score", "also")
@@ -181,11 +183,11 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
             typer.echo(f"{_shown(item.name)}: {item.error}", err=True)
 
 
-def _cells(inference: Inference, options: _Options) -> tuple[str, str, str]:
-    """Answer, its score, and what else it may be."""
+def answer_cells(inference: Inference, top: int, threshold: float) -> tuple[str, str, str]:
+    """Answer, its score, and what else it may be, as tables show them."""
     from ninebrains.cli.console import brief
 
-    kept = inference.at_least(options.threshold)[: options.top]
+    kept = inference.at_least(threshold)[:top]
     first = inference.top
     name = brief(first.label)
     if not inference.is_familiar:

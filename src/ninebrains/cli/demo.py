@@ -1,0 +1,111 @@
+"""`ninebrains demo`: the whole way once, on photos that the demo draws itself."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ninebrains.brains import Inference
+    from ninebrains.demo import DemoFolder
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option(help="Where everything goes: a new, an empty or an earlier demo folder.")
+    ] = Path("ninebrains-demo"),
+    trunk: Annotated[
+        str, typer.Option(help="Name of the trunk; see `ninebrains trunk list`.")
+    ] = "octo",
+    num_per_label: Annotated[
+        int, typer.Option("--photos", min=10, help="How many photos to draw of each label.")
+    ] = 60,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the report in the browser.")
+    ] = False,
+) -> None:
+    """Draw photos of machine parts, learn them, and answer on new ones. Needs no network."""
+    from ninebrains.cli.console import progress
+    from ninebrains.cli.report import report
+    from ninebrains.cli.train import train
+    from ninebrains.demo import DemoFolder, write_new_photos, write_training_photos
+    from ninebrains.trunks import load_trunk
+
+    load_trunk(trunk)  # before seconds of drawing
+    place = DemoFolder(folder)
+    brain, page = folder / "parts.brain", folder / "parts.report.html"
+    with progress("drawing photos") as update:
+        photos = write_training_photos(place, num_per_label, update)
+        new = write_new_photos(place)
+    typer.echo(f"drew photos of machine parts, a folder per label, in {photos}")
+
+    _say("train", photos, "--trunk", trunk, "-o", brain)
+    place.claim(brain)
+    train(photos, trunk=trunk, out=brain, name="parts", overwrite=True)
+    place.settle(brain)
+
+    _say("report", brain, *(["--open"] if open_page else []))
+    place.claim(page)
+    report(str(brain), out=page, open_page=open_page)
+    place.settle(page)
+
+    _say("predict", brain, folder / "new", "--heatmap", folder / "heatmaps")
+    _predict(place, brain, new)
+    _say_what_next(brain, page)
+
+
+def _say(*words: object) -> None:
+    """Show what a user would type for the next step."""
+    typer.echo(f"\n$ ninebrains {' '.join(shlex.quote(str(word)) for word in words)}")
+
+
+def _predict(place: DemoFolder, brain: Path, photos: list[Path]) -> None:
+    """A line for each photo, what it shows beside the answer."""
+    from ninebrains.brains import load
+    from ninebrains.cli.console import print_table
+    from ninebrains.cli.predict import answer_cells
+    from ninebrains.demo import shown_in
+
+    loaded = load(brain)
+    rows = []
+    for photo in photos:
+        inference = loaded.run(photo, heatmaps=True)
+        _write_heatmap(place, photo, inference)
+        shown = shown_in(photo)
+        answer, score, also = answer_cells(inference, top=2, threshold=0.0)
+        rows.append((photo.name, shown, answer, score, _judge(shown, inference), also))
+    print_table(("photo", "shows", "answer", "score", "", "also"), rows, is_path_first=True)
+    typer.echo(
+        f"where each answer comes from is drawn over the photos in {place.root / 'heatmaps'}"
+    )
+
+
+def _judge(shown: str, inference: Inference) -> str:
+    """Whether the answer is right, in a word."""
+    known = {instance.label for instance in inference.instances}
+    right = inference.answer == (shown if shown in known else None)
+    return "right" if right else "WRONG"
+
+
+def _write_heatmap(place: DemoFolder, photo: Path, inference: Inference) -> None:
+    import io
+
+    from ninebrains.explaining import overlay
+
+    file = io.BytesIO()
+    overlay(photo, inference.heatmap(), inference.contract).save(file, "JPEG", quality=90)
+    place.write(place.root / "heatmaps" / photo.name, file.getvalue())
+
+
+def _say_what_next(brain: Path, page: Path) -> None:
+    typer.echo(
+        f"\nThe report is {page}, to be opened in a browser; the brain is {brain}.\n\n"
+        "Your own photos: put them into a folder per label, twenty or more each, and type\n\n"
+        "  ninebrains data audit photos/\n"
+        "  ninebrains train photos/ -o mine.brain\n"
+        "  ninebrains report mine.brain --open\n"
+        "  ninebrains predict mine.brain new_photo.jpg"
+    )
