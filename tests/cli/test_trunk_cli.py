@@ -26,14 +26,15 @@ def test_a_trunk_is_added_listed_shown_and_removed(tmp_path):
     assert "16x16 pixels, crop" in output
     assert "torchvision" in output
     _, listed, _ = run("list", "--json")
-    (known,) = json.loads(listed)
+    octo, known = json.loads(listed)
     assert (known["name"], known["num_features"], known["problem"]) == ("small", 12, None)
-    assert run("list")[1].splitlines()[1].split()[:2] == ["small", "12"]
+    assert octo["name"] == "octo"
+    assert run("list")[1].splitlines()[2].split()[:2] == ["small", "12"]
     code, shown, _ = run("show", known["hash"][:10], "--json")
     assert (code, json.loads(shown)) == (0, known)
     code, output, _ = run("remove", "small")
     assert (code, output.split(";")[0]) == (0, "removed small")
-    assert run("list")[1].startswith("no trunks yet")
+    assert [trunk["name"] for trunk in json.loads(run("list", "--json")[1])] == ["octo"]
 
 
 def test_what_a_model_does_not_say_can_be_given(tmp_path):

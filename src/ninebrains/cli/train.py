@@ -17,7 +17,9 @@ _Task = Literal["classify", "multilabel", "regress"]
 
 def train(
     photos: Annotated[Path, typer.Argument(help="Folder with a folder per label, or a CSV file.")],
-    trunk: Annotated[str, typer.Option(help="Name of the trunk; see `ninebrains trunk list`.")],
+    trunk: Annotated[
+        str, typer.Option(help="Name of the trunk; see `ninebrains trunk list`.")
+    ] = "octo",
     out: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="Brain to write; default NAME.brain.")
     ] = None,

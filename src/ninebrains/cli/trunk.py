@@ -62,9 +62,6 @@ def list_command(*, as_json: _Json = False) -> None:
     if as_json:
         print_json([_plain(summary) for summary in summaries])
         return
-    if not summaries:
-        typer.echo("no trunks yet; add one with `ninebrains trunk add MODEL.onnx --name NAME`")
-        return
     print_table(
         ["name", "features", "input", "family", "MiB", "hash"],
         [_row(summary) for summary in summaries],

@@ -76,7 +76,7 @@ class Trained:
 def train(
     photos: str | os.PathLike[str],
     *,
-    trunk: str | Trunk,
+    trunk: str | Trunk = "octo",
     task: Task | None = None,
     recipe: Recipe | None = None,
     name: str | None = None,
@@ -87,7 +87,7 @@ def train(
     Args:
         photos: a folder with one folder per label, the same under train/ and test/, or a CSV file
             with the columns `path` and `label`.
-        trunk: the name of a trunk, or the trunk itself.
+        trunk: the name of a trunk, or the trunk itself; `octo` comes with Ninebrains.
         task: `classify`, `multilabel` or `regress`; by default what the data looks like.
         recipe: seed, split and the few other choices.
         name: of the brain; by default that of the folder.
@@ -102,7 +102,7 @@ def train(
         TrunkError: there is no such trunk.
 
     Example:
-        >>> brain = train("photos/", trunk="mobilenet_v2_100")  # doctest: +SKIP
+        >>> brain = train("photos/")  # doctest: +SKIP
         >>> brain.metrics.accuracy.value  # doctest: +SKIP
         0.985
     """
@@ -112,7 +112,7 @@ def train(
 def fit(
     photos: str | os.PathLike[str],
     *,
-    trunk: str | Trunk,
+    trunk: str | Trunk = "octo",
     task: Task | None = None,
     recipe: Recipe | None = None,
     name: str | None = None,

@@ -98,12 +98,14 @@ def read_input(model: onnx.ModelProto, overrides: InputOverrides, file_name: str
     if kind.elem_type not in (TensorProto.FLOAT, TensorProto.UINT8):
         shown = TensorProto.DataType.Name(kind.elem_type)
         raise TrunkError(
-            f"{file_name} takes {shown} values; expected FLOAT (float32) or UINT8. Export it again."
+            f"{file_name} takes {shown} values; expected photos as FLOAT (float32) or UINT8. "
+            + (
+                "Whole numbers are what networks for text take; they cannot be trunks."
+                if shown in ("INT32", "INT64")
+                else "Export it again."
+            )
         )
-    sizes = [
-        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
-        for dim in kind.shape.dim
-    ]
+    sizes = [_size(dim) for dim in kind.shape.dim]
     if len(sizes) != 4:
         raise TrunkError(
             f"the input {inputs[0].name!r} of {file_name} has the shape {_shown(sizes)}; expected "
@@ -145,6 +147,13 @@ def choose_normalisation(
         raise ask(file_name)
     color = overrides.color or known.color
     return Normalisation(known.family, known.offset, known.divisor, color)
+
+
+def _size(dim: onnx.TensorShapeProto.Dimension) -> int | None:
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return int(dim.dim_value)
+    # Exports with all axes free say which is which, and photos have three channels.
+    return 3 if "channel" in str(dim.dim_param).lower() else None
 
 
 def _layout(sizes: list[int | None], given: Layout | None, file_name: str) -> Layout:

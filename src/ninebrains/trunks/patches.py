@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_SPECIAL_TOKENS = 64
 _LEAST_CHANGE = 1e-3
-_PIECEWISE = frozenset({"MatMul", "Einsum", "Attention"})
+_ATTENDING = frozenset({"MatMul", "Einsum", "Attention"})
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,17 @@ class Patches:
 
 def is_transformer(model: onnx.ModelProto) -> bool:
     """Whether values that depend on the photos are multiplied with each other, as in attention."""
-    pixels = computed_from_pixels(model)
-    return any(
-        node.op_type in _PIECEWISE and len(pixels.intersection(node.input)) > 1
-        for node in model.graph.node
-    )
+    return bool(_mixed(model, computed_from_pixels(model)))
+
+
+def _mixed(model: onnx.ModelProto, pixels: set[str]) -> set[str]:
+    """What is computed from such products: there, what tokens hold has gone from one to another."""
+    found: set[str] = set()
+    for node in model.graph.node:
+        attends = node.op_type in _ATTENDING and len(pixels.intersection(node.input)) > 1
+        if attends or found.intersection(node.input):
+            found.update(name for name in node.output if name)
+    return found
 
 
 def find_patches(
@@ -104,8 +110,8 @@ def find_patches(
             f"{file_name} cuts photos into {high}x{wide} patches (down x across), but the last "
             f"tokens that its output is computed from are {length}, not one a patch; {_EXPECTED}"
         )
-    # Only the first value of this length is looked at: later ones have mixed their tokens.
-    start = next(name for name in holding if shapes[name][1] == shapes[tokens][1])
+    mixed = _mixed(model, pixels)
+    start = next((name for name in reversed(holding) if name not in mixed), None)
     strides = int_list(embedding, "strides") or []
     first = _place_of_patches(model, form, start, (high, wide), strides)
     if first is None:

@@ -7,36 +7,22 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from ninebrains.brains import pool
 from ninebrains.brains.checking import check
 from ninebrains.brains.graph import Graph
-from ninebrains.brains.manifest import NAME_PATTERN, Sha256, name_from
+from ninebrains.brains.manifest import NAME_PATTERN, name_from
 from ninebrains.errors import BrainError, OutputError, TrunkError
 from ninebrains.images import Contract
 from ninebrains.places import data_folder, write_bytes
+from ninebrains.trunks import embedded
 from ninebrains.trunks.importing import check_name, import_trunk
+from ninebrains.trunks.record import TrunkRecord
 from ninebrains.trunks.trunk import Trunk
 
 _LEAST_HASH_LETTERS = 8
-
-
-class TrunkRecord(BaseModel):
-    """The whole of `trunk.json`. The hash is the graph's, which names every weight by its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-    name: str = Field(pattern=NAME_PATTERN)
-    hash: Sha256
-    contract: Contract
-    num_features: int = Field(ge=1)
-    map_size: tuple[int, int]
-    family: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -64,19 +50,13 @@ def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
         replace: whether another trunk of that name may go.
 
     Raises:
-        TrunkError: another trunk has that name.
+        TrunkError: another trunk has that name, or it is that of the embedded one.
         OutputError: it cannot be written.
     """
     check_name(trunk.name)
-    record = TrunkRecord(
-        name=trunk.name,
-        hash=trunk.hash,
-        contract=trunk.contract,
-        num_features=trunk.num_features,
-        map_size=trunk.map_size,
-        family=trunk.family,
-        source=trunk.source,
-    )
+    if trunk.name == embedded.NAME:
+        raise TrunkError(f"{trunk.name!r} comes with Ninebrains. Choose another name.")
+    record = TrunkRecord.of(trunk)
     folder = _folder(trunk.name)
     with pool.locked():
         before = _known_record(folder)
@@ -94,7 +74,7 @@ def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
 
 
 def load_trunk(wanted: str | os.PathLike[str]) -> Trunk:
-    """A trunk that was added before.
+    """A trunk that was added before, or `octo`, which comes with Ninebrains.
 
     Args:
         wanted: its name, its hash (the first 8 letters are enough), or the path of an ONNX file,
@@ -111,6 +91,8 @@ def load_trunk(wanted: str | os.PathLike[str]) -> Trunk:
     if text.endswith(".onnx"):
         return import_trunk(text, name_from(Path(text).stem))
     name = _name_of(text)
+    if name == embedded.NAME:
+        return embedded.load()
     try:
         return _read(name)
     except TrunkError as error:
@@ -123,12 +105,8 @@ def load_trunk(wanted: str | os.PathLike[str]) -> Trunk:
 
 
 def list_trunks() -> list[TrunkSummary]:
-    """Every trunk that is kept, by name."""
-    root = data_folder() / "trunks"
-    if not root.is_dir():
-        return []
-    names = sorted(path.name for path in root.iterdir() if (path / "trunk.json").exists())
-    return [summarise(name) for name in names]
+    """The embedded trunk and every one that is kept, by name."""
+    return [summarise(name) for name in (embedded.NAME, *_kept_names())]
 
 
 def summarise(name: str) -> TrunkSummary:
@@ -137,7 +115,10 @@ def summarise(name: str) -> TrunkSummary:
     Raises:
         TrunkError: there is no such trunk.
     """
-    folder = _folder(_name_of(name))
+    name = _name_of(name)
+    if name == embedded.NAME:
+        return TrunkSummary(name, embedded.read_record(), embedded.size_bytes())
+    folder = _folder(name)
     paths = [folder / "graph.onnx"]
     record, problem = None, None
     try:
@@ -158,10 +139,12 @@ def remove_trunk(name: str) -> int:
     Brains made with it hold their own copy of the graph and still run.
 
     Raises:
-        TrunkError: there is no such trunk.
+        TrunkError: there is no such trunk, or it is the embedded one.
     """
     with pool.locked():
         folder = _folder(_name_of(name))
+        if folder.name == embedded.NAME:
+            raise TrunkError(f"{embedded.NAME!r} comes with Ninebrains and cannot be removed.")
         try:
             shutil.rmtree(folder)
         except OSError as error:
@@ -179,24 +162,28 @@ def _identity(record: TrunkRecord) -> tuple[str, Contract]:
 
 def _name_of(wanted: str) -> str:
     """The name of a trunk, from its name or the beginning of its hash."""
-    if re.fullmatch(NAME_PATTERN, wanted) and (_folder(wanted) / "trunk.json").exists():
+    kept = _kept_names()
+    if wanted in (embedded.NAME, *kept):
         return wanted
-    known = {} if not (data_folder() / "trunks").is_dir() else _known_hashes()
+    known = {embedded.NAME: embedded.read_record().hash}
+    records = [(name, _known_record(_folder(name))) for name in kept]
+    known |= {name: record.hash for name, record in records if record is not None}
     if len(wanted) >= _LEAST_HASH_LETTERS:
         names = [name for name, value in known.items() if value.startswith(wanted)]
         if len({known[name] for name in names}) == 1:
             return names[0]
-    listed = ", ".join(known) or "none yet"
     raise TrunkError(
-        f"there is no trunk {wanted!r}; known are: {listed}. Add one with "
+        f"there is no trunk {wanted!r}; known are: {', '.join(known)}. Add one with "
         "`ninebrains trunk add MODEL.onnx --name NAME`."
     )
 
 
-def _known_hashes() -> dict[str, str]:
-    folders = sorted((data_folder() / "trunks").iterdir())
-    records = [(folder.name, _known_record(folder)) for folder in folders]
-    return {name: record.hash for name, record in records if record is not None}
+def _kept_names() -> list[str]:
+    root = data_folder() / "trunks"
+    if not root.is_dir():
+        return []
+    names = sorted(path.name for path in root.iterdir() if (path / "trunk.json").exists())
+    return [name for name in names if re.fullmatch(NAME_PATTERN, name) and name != embedded.NAME]
 
 
 def _known_record(folder: Path) -> TrunkRecord | None:
@@ -234,15 +221,7 @@ def _read(name: str) -> Trunk:
         check(data, {weight: len(raw) for weight, raw in graph.weights.items()})
     except BrainError as error:
         raise _damaged(name, str(error)) from error
-    return Trunk(
-        name=name,
-        graph=graph,
-        contract=record.contract,
-        num_features=record.num_features,
-        map_size=record.map_size,
-        family=record.family,
-        source=record.source,
-    )
+    return record.trunk(graph)
 
 
 def _damaged(name: str, what: str) -> TrunkError:

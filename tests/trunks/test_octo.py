@@ -1,0 +1,95 @@
+"""The trunk that comes with the package."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ninebrains.brains.graph import unpack
+from ninebrains.errors import TrunkError
+from ninebrains.trunks import (
+    add_trunk,
+    embedded,
+    import_trunk,
+    list_trunks,
+    load_trunk,
+    remove_trunk,
+)
+from tests.trunks import networks
+
+PLAIN = {"Cast", "Transpose", "Sub", "Conv", "Relu", "Add", "ReduceMean", "GlobalAveragePool"}
+
+
+@pytest.fixture(scope="module")
+def octo():
+    return load_trunk("octo")
+
+
+def test_it_is_there_without_a_network_or_a_home(octo, home):
+    assert octo.name == "octo"
+    assert not list(home.rglob("*"))
+    assert list_trunks()[0].record.hash == octo.hash
+    assert load_trunk(octo.hash[:8]) == octo
+
+
+def test_it_keeps_within_its_budgets(octo):
+    size = sum(len((embedded.folder() / name).read_bytes()) for name in embedded.FILES)
+    assert size == list_trunks()[0].size_bytes
+    assert size <= 6_000_000
+    assert 384 <= octo.num_features <= 1280
+    assert min(octo.map_size) >= 6
+    nodes = unpack(octo.graph).graph.node
+    assert {node.op_type for node in nodes} <= PLAIN | {"Flatten", "Reshape", "Squeeze"}
+
+
+def test_its_weights_match_their_names_after_being_expanded(octo):
+    assert octo.graph.weights
+    for name, raw in octo.graph.weights.items():
+        assert hashlib.sha256(raw).hexdigest() == name
+
+
+def test_its_features_are_the_mean_of_its_map_and_differ_between_photos(octo):
+    size = octo.contract.height
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (3, size, size, 3)).astype(np.uint8)
+    pixels[1] //= 4
+    pixels[2] = np.arange(size, dtype=np.uint8)[:, None, None]
+    features, maps = octo.run_maps(pixels)
+    np.testing.assert_allclose(features, maps.mean((2, 3)), rtol=1e-4, atol=1e-5)
+    assert np.ptp(features, axis=0).max() > 0.01
+    np.testing.assert_array_equal(octo.run(pixels[:1]), features[:1])
+
+
+def test_its_name_cannot_be_given_to_another_nor_be_removed(tmp_path):
+    other = import_trunk(networks.save(networks.torchvision(), tmp_path), "octo")
+    for action in (lambda: add_trunk(other), lambda: add_trunk(other, replace=True)):
+        with pytest.raises(TrunkError, match="'octo' comes with Ninebrains"):
+            action()
+    with pytest.raises(TrunkError, match="cannot be removed"):
+        remove_trunk("octo")
+
+
+def test_files_changed_after_installation_are_noticed(tmp_path, monkeypatch):
+    source = embedded.folder()
+    folder = tmp_path / "octo"
+    shutil.copytree(source, folder)
+    with np.load(folder / "weights.npz") as kept:
+        arrays = dict(kept)
+    largest = max(arrays, key=lambda name: arrays[name].size)
+    arrays[largest].flat[5] ^= 1
+    np.savez(folder / "weights.npz", **arrays)
+    monkeypatch.setattr(embedded, "folder", lambda: folder)
+    with pytest.raises(TrunkError, match="do not match their hashes; install Ninebrains again"):
+        load_trunk("octo")
+
+
+def test_loading_it_needs_neither_onnx_nor_its_runtime():
+    code = (
+        "import sys; from ninebrains.trunks import load_trunk; load_trunk('octo'); "
+        "print([m for m in ('onnx', 'onnxruntime') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

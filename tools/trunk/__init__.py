@@ -1,0 +1,1 @@
+"""How the trunk `octo` is trained and put into the package."""
