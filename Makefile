@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TRUNK_FILE ?= ../shared/models/mobilenet_v2_100_imagenet.onnx
-PHOTOS ?= ../shared/data/classification/dogcat
 
 .PHONY: install test lint types imports unit smoke docs demo bench lock clean
 
@@ -40,7 +38,8 @@ docs: install
 	$(BIN)/mkdocs build --strict
 
 demo: install
-	TRUNK_FILE="$(TRUNK_FILE)" PHOTOS="$(PHOTOS)" $(BIN)/python tools/demo.py
+	rm -rf demo-out
+	NINEBRAINS_HOME="$(CURDIR)/demo-out/home" $(BIN)/ninebrains demo --folder demo-out/ninebrains-demo
 
 bench: install
 	$(BIN)/python -m benchmarks.run_all

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ninebrains.demo import PARTS, STRANGERS, draw_photo
 
-COLUMNS, SIDE, GAP = 9, 96, 4
+COLUMNS, SIDE, GAP = 8, 84, 4
 
 
 def square(photo: bytes) -> Image.Image:
@@ -30,7 +30,7 @@ def main() -> None:
     for row, name in enumerate(names):
         for column in range(COLUMNS):
             sheet.paste(square(draw_photo(name, column + 1)), (column * step, row * step))
-    sheet.save(sys.argv[1], "JPEG", quality=82, optimize=True)
+    sheet.save(sys.argv[1], "JPEG", quality=76, optimize=True)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from ninebrains.demo import DemoFolder
 
 
+_DEFAULT = "octo"
+_RIGHT = "right"
+
+
 def demo(
     folder: Annotated[
         Path, typer.Option(help="Where everything goes: a new, an empty or an earlier demo folder.")
     ] = Path("ninebrains-demo"),
     trunk: Annotated[
         str, typer.Option(help="Name of the trunk; see `ninebrains trunk list`.")
-    ] = "octo",
+    ] = _DEFAULT,
     num_per_label: Annotated[
-        int, typer.Option("--photos", min=10, help="How many photos to draw of each label.")
+        int,
+        typer.Option("--photos", min=5, help="Photos to draw of each label; earlier ones stay."),
     ] = 60,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Show the report in the browser.")
@@ -31,18 +36,23 @@ def demo(
     from ninebrains.cli.console import progress
     from ninebrains.cli.report import report
     from ninebrains.cli.train import train
-    from ninebrains.demo import DemoFolder, write_new_photos, write_training_photos
+    from ninebrains.demo import PARTS, DemoFolder, write_new_photos, write_training_photos
     from ninebrains.trunks import load_trunk
 
     load_trunk(trunk)  # before seconds of drawing
     place = DemoFolder(folder)
     brain, page = folder / "parts.brain", folder / "parts.report.html"
+    for path in (brain, page):
+        place.check(path)
     with progress("drawing photos") as update:
         photos = write_training_photos(place, num_per_label, update)
         new = write_new_photos(place)
-    typer.echo(f"drew photos of machine parts, a folder per label, in {photos}")
+    typer.echo(
+        f"{len(PARTS)} kinds of machine parts, {num_per_label} photos each, drawn by computer: "
+        f"{photos}"
+    )
 
-    _say("train", photos, "--trunk", trunk, "-o", brain)
+    _say("train", photos, *([] if trunk == _DEFAULT else ["--trunk", trunk]), "-o", brain)
     place.claim(brain)
     train(photos, trunk=trunk, out=brain, name="parts", overwrite=True)
     place.settle(brain)
@@ -78,8 +88,10 @@ def _predict(place: DemoFolder, brain: Path, photos: list[Path]) -> None:
         answer, score, also = answer_cells(inference, top=2, threshold=0.0)
         rows.append((photo.name, shown, answer, score, _judge(shown, inference), also))
     print_table(("photo", "shows", "answer", "score", "", "also"), rows, is_path_first=True)
+    num_right = sum(row[4] == _RIGHT for row in rows)
     typer.echo(
-        f"where each answer comes from is drawn over the photos in {place.root / 'heatmaps'}"
+        f"{num_right} of {len(rows)} right. What each answer rests on is drawn over the photos in "
+        f"{place.root / 'heatmaps'}"
     )
 
 
@@ -87,7 +99,7 @@ def _judge(shown: str, inference: Inference) -> str:
     """Whether the answer is right, in a word."""
     known = {instance.label for instance in inference.instances}
     right = inference.answer == (shown if shown in known else None)
-    return "right" if right else "WRONG"
+    return _RIGHT if right else "WRONG"
 
 
 def _write_heatmap(place: DemoFolder, photo: Path, inference: Inference) -> None:

@@ -41,15 +41,17 @@ class DemoFolder:
                 f"the demo cannot use {root} as its folder ({error.strerror or error}). Choose "
                 "another with --folder."
             ) from error
+        others = sorted(name for name in found if not _is_unfinished(name, LEDGER))
         if LEDGER in found:
             self._read()
-        elif found:
+        elif others:
             raise OutputError(
-                f"{root} is not empty and was not made by the demo: it holds {sorted(found)[0]!r}. "
+                f"{root} is not empty and was not made by the demo: it holds {others[0]!r}. "
                 "Nothing was changed; choose an empty or a new folder with --folder."
             )
         else:
             write_bytes(self._ledger, f"{_TITLE}\n".encode())
+        self._tidy()
 
     def is_made(self, path: Path) -> bool:
         """Whether the file is there, just as the demo wrote it."""
@@ -66,17 +68,26 @@ class DemoFolder:
         write_bytes(path, data)
 
     def claim(self, path: Path, content: str = _UNKNOWN) -> None:
-        """Make sure that writing to `path` loses nothing, and note that it will be the demo's.
+        """Note that what will be at `path` is the demo's.
+
+        Raises:
+            OutputError: as `check` does.
+        """
+        self.check(path, content)
+        self._note(path, content)
+
+    def check(self, path: Path, content: str = _UNKNOWN) -> None:
+        """Make sure that writing to `path` loses nothing.
 
         Raises:
             OutputError: something is there that the demo did not write.
         """
-        if os.path.lexists(path) and not self.is_made(path):
+        is_free = not os.path.lexists(path) or self.is_made(path)
+        if not is_free and not (path.is_file() and _hash_of(path) == content):
             raise OutputError(
                 f"{path} is there and is not what the demo wrote. Nothing was changed; move it "
                 "away, or choose another folder with --folder."
             )
-        self._note(path, content)
 
     def settle(self, path: Path) -> None:
         """Note what was written to `path` after a `claim` without content."""
@@ -107,6 +118,13 @@ class DemoFolder:
             content, _, name = line.partition("  ")
             self._remember(name, content)
 
+    def _tidy(self) -> None:
+        """Remove what a demo that was killed had begun to write."""
+        for entry in self.root.rglob(".*.tmp"):
+            path = entry.with_name(entry.name[1:].rsplit(".", 2)[0])
+            if path == self._ledger or self._name(path) in self._made:
+                entry.unlink(missing_ok=True)
+
     def _remember(self, name: str, content: str) -> None:
         hashes = self._made.setdefault(name, set())
         if content != _UNKNOWN:
@@ -115,6 +133,11 @@ class DemoFolder:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def _is_unfinished(name: str, of: str) -> bool:
+    """Whether a name is one that `places.replacing` gives to a file until it is whole."""
+    return name.startswith(f".{of}.") and name.endswith(".tmp")
 
 
 def _hash_of(path: Path) -> str:

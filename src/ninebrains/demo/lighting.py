@@ -40,7 +40,7 @@ def choose_light(random: Random) -> Light:
     other = random.uniform(-0.6, 0.6)
     room = np.array([1 + 0.12 * other, 1.0, 1 - 0.16 * other], np.float32)
     balance = random.uniform(0.4, 0.85)  # share of the lamp
-    first, second, third, fourth = random.uniform(0, 6.28, 4)
+    first, second, third, fourth = random.uniform(0, 6.28, 4).tolist()
     return Light(
         _direction(random.uniform(0, 6.28), random.uniform(0.5, 1.15)),
         lamp * np.float32(2.2 * balance),

@@ -41,7 +41,7 @@ def _gap(random: Random, u: Floats, v: Floats) -> Floats:
     """Distance to a jagged gap from the hole of a ring through its rim, along the u axis."""
     places = np.linspace(0.3, 1.05, 8)
     one, other = (np.interp(u, places, random.uniform(-0.06, 0.06, 8)) for _ in range(2))
-    width = random.uniform(0.08, 0.3) * (0.6 + 0.5 * u)
+    width = random.uniform(0.14, 0.42) * (0.6 + 0.5 * u)
     gap = np.maximum(v - one - width, other - width - v)
     return np.where(u > 0.2, gap, 1.0).astype(np.float32)
 
@@ -56,19 +56,19 @@ def washer_broken(random: Random, u: Floats, v: Floats) -> Form:
     return _ring(random, u, v, broken=True)
 
 
-def _toothed(random: Random, u: Floats, v: Floats, *, broken: int) -> Form:
+def _toothed(random: Random, u: Floats, v: Floats, *, lost: float) -> Form:
     rho, angle = np.hypot(u, v), np.arctan2(v, u)
     teeth = int(random.integers(12, 20))
     depth = min(0.24, 3.6 / teeth)
     phase = angle * np.float32(teeth / (2 * np.pi))
     wave = np.abs(phase - np.round(phase)) * 2.0  # 0 in the middle of a tooth, 1 between two
     tooth = np.clip((0.62 - wave) / 0.3, 0, 1)
-    if broken:
-        number = np.round(phase)
+    if lost:
+        number, broken = np.round(phase), round(lost * teeth)
         first = int(random.integers(-teeth // 2 + 1, teeth // 2 - broken))
-        lost = (number >= first) & (number < first + broken)
-        jagged = np.interp((phase - first) * 2.5 + 2, np.arange(18), random.uniform(-1.3, 0.1, 18))
-        tooth = np.where(lost, np.minimum(tooth, jagged), tooth)
+        gone = (number >= first) & (number < first + broken)
+        jagged = np.interp((phase - first) * 2.5 + 2, np.arange(22), random.uniform(-1.4, 0.0, 22))
+        tooth = np.where(gone, np.minimum(tooth, jagged), tooth)
     distance = (rho - (1.0 - depth) - depth * tooth).astype(np.float32) * np.float32(0.8)
     hole, thickness = random.uniform(0.16, 0.26), random.uniform(0.22, 0.4)
     bore = hole - rho
@@ -97,12 +97,12 @@ def _openings(random: Random, rho: Floats, angle: Floats, root: float, hole: flo
 
 def gear(random: Random, u: Floats, v: Floats) -> Form:
     """A spur gear with all its teeth."""
-    return _toothed(random, u, v, broken=0)
+    return _toothed(random, u, v, lost=0.0)
 
 
 def gear_broken(random: Random, u: Floats, v: Floats) -> Form:
-    """A spur gear that has lost three to five teeth, and of its rim."""
-    return _toothed(random, u, v, broken=int(random.integers(3, 6)))
+    """A spur gear that has lost a fifth of its teeth or more, and some of its rim."""
+    return _toothed(random, u, v, lost=random.uniform(0.2, 0.36))
 
 
 def bolt(random: Random, u: Floats, v: Floats) -> Form:

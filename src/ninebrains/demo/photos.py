@@ -47,7 +47,7 @@ def draw_photo(name: str, number: int, seed: int = 0) -> bytes:
         scene = VIEWS[name](random, shape)
     else:
         draw = PARTS[name] if name in PARTS else THINGS[name]
-        scene = draw_scene(random, draw, shape, random.uniform(0.55, 0.8))
+        scene = draw_scene(random, draw, shape, random.uniform(0.6, 0.85))
     return take_photo(random, scene, size)
 
 

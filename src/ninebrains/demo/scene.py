@@ -36,7 +36,7 @@ _METALS = (
 )
 _METAL_SHARES = (0.44, 0.2, 0.15, 0.07, 0.14)
 _RUST, _SOOT = (0.24, 0.09, 0.035), (0.05, 0.05, 0.05)
-_STEEPEST = 0.65  # radians between the camera and the vertical
+_STEEPEST = 0.55  # radians between the camera and the vertical
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _place(
     """Draw the form where it lies; only around that place, which saves most of the time."""
     turn = random.uniform(0, 2 * np.pi)
     cos, sin = np.float32(np.cos(turn) / scale), np.float32(np.sin(turn) / scale)
-    spread = 0.12 if random.random() < 0.8 else 0.3
+    spread = 0.1 if random.random() < 0.85 else 0.25
     x = grid.x - np.float32(random.normal(0, spread))
     y = grid.y - np.float32(random.normal(0, spread * 0.7) + 0.3 * scale * np.sin(grid.tilt))
     reach = np.float32(1.2 * scale)
@@ -158,7 +158,7 @@ def _light_metal(
     dark = soft * np.float32(0.05) + shown * np.float32(0.06)
     top = dark + (top - dark) * form.polish
     if random.random() < 0.4:
-        worn = rise(clouds(random, shape, 6, 4), 0.55, 0.1 + 1.6 * random.random())
+        worn = rise(clouds(random, shape, 6, 4), 0.25, random.uniform(0.5, 1.2))
         rust = np.array(_RUST if random.random() < 0.6 else _SOOT, np.float32)
         stained = soft * rust[:, None, None] + top * np.float32(0.25)
         top = top + (stained - top) * (worn * np.float32(0.85))
@@ -217,8 +217,9 @@ def _look(picture: Floats, wall: Floats, placed: _Placed) -> Floats:
     place, moved = _line_of_sight(height)
     seen = place + moved * height.shape[1]
     upper = height.ravel()[seen]
-    beneath = upper - moved  # how far below the upper edge of a wall the line of sight ends
-    depth = 0.25 + 0.75 * moved / np.maximum(upper, 1)
+    hidden = moved.astype(np.float32)
+    beneath = upper - hidden  # how far below the upper edge of a wall the line of sight ends
+    depth = 0.25 + 0.75 * hidden / np.maximum(upper, 1)
     if placed.form.threaded is not None:
         stripes = 0.45 * np.sin(beneath * np.float32(1.9 + 40 * placed.grid.dx)) - 0.25
         depth *= 1 + stripes * taller(placed.form.threaded).ravel()[seen]
