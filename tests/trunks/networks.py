@@ -138,6 +138,37 @@ def hidden_layer():
     return net
 
 
+def normalised_after_pooling(opset):
+    """As ConvNeXt: what is pooled is normalised before the classifier, in one step or several."""
+    net = Net(opset)
+    net.node("GlobalAveragePool", [net.body("x")], "pooled")
+    net.node("Flatten", ["pooled"], "flat", axis=1)
+    scale = net.constant("features.2.weight", net.random.uniform(0.5, 1.5, 12).astype("f4"))
+    shift = net.constant("features.2.bias", net.random.normal(size=12).astype("f4"))
+    if opset >= 17:
+        net.linear(net.node("LayerNormalization", ["flat", scale, shift], "normed", axis=-1))
+        return net
+    net.node("ReduceMean", ["flat"], "mean", axes=[-1])
+    net.node("Sub", ["flat", "mean"], "centred")
+    net.node("Mul", ["centred", "centred"], "squared")
+    net.node("ReduceMean", ["squared"], "variance", axes=[-1])
+    net.node("Sqrt", ["variance"], "spread")
+    net.node("Div", ["centred", "spread"], "unit")
+    net.node("Mul", ["unit", scale], "scaled")
+    net.linear(net.node("Add", ["scaled", shift], "normed"))
+    return net
+
+
+def oversized_average_pool():
+    """As EfficientNet of some libraries: a kernel larger than any map, cut at its border."""
+    net = Net(19)
+    side = [4 * SIDE, 4 * SIDE]
+    net.node("AveragePool", [net.body("x")], "pooled", kernel_shape=side, strides=side, ceil_mode=1)
+    net.node("Flatten", ["pooled"], "flat", axis=1)
+    net.linear("flat")
+    return net
+
+
 def fixed_batch():
     """Made for one photo: Reshape constants that begin with 1, also inside (channel shuffle)."""
     net = torchvision(shape=(1, 3, SIDE, SIDE))

@@ -19,6 +19,17 @@ KNOWN = {
     "Conv classifier": (networks.conv_classifier, networks.imagenet, "torchvision"),
     "MatMul classifier": (networks.matmul_classifier, networks.imagenet, "torchvision"),
     "hidden layer": (networks.hidden_layer, networks.imagenet, "torchvision"),
+    "normalised after pooling": (
+        lambda: networks.normalised_after_pooling(17),
+        networks.imagenet,
+        "torchvision",
+    ),
+    "normalised after pooling, in steps": (
+        lambda: networks.normalised_after_pooling(13),
+        networks.imagenet,
+        "torchvision",
+    ),
+    "oversized AveragePool": (networks.oversized_average_pool, networks.imagenet, "torchvision"),
     "fixed batch": (networks.fixed_batch, networks.imagenet, "torchvision"),
     "Keras tf": (networks.keras, networks.tf_style, "keras-tf"),
     "Keras caffe": (

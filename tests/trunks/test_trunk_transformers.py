@@ -155,7 +155,7 @@ def test_a_damaged_transformer_is_refused_or_read_but_never_crashes(tmp_path):
     overrides = InputOverrides(**IMAGENET, size=(16, 16))
     random = np.random.default_rng(1)
     refused = 0
-    for turn in range(60):
+    for turn in range(30):
         data = bytearray(whole)
         for _ in range(random.integers(1, 4)):
             data[random.integers(len(data))] = turn * 3 % 256
@@ -164,4 +164,4 @@ def test_a_damaged_transformer_is_refused_or_read_but_never_crashes(tmp_path):
             import_trunk(tmp_path / "damaged.onnx", "small", overrides)
         except TrunkError:
             refused += 1
-    assert refused > 10
+    assert refused > 5

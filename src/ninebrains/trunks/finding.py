@@ -3,7 +3,10 @@
     ... ─► feature map ─► global average pooling ─► (hidden layers) ─► linear layer ─► (softmax)
 
 The pooled value is taken even where hidden layers follow (as in MobileNetV3): only then is the mean
-of a head's map over all places its score, which is what makes heat maps exact.
+of a head's map over all places its score, which is what makes heat maps exact. For the same reason
+the value before a normalisation is taken where one follows the pooling (as in ConvNeXt).
+
+Vision transformers have no such pooling: see `patches`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From somebody's ONNX classifier to a trunk, proven to give the same features."""
+"""From somebody's ONNX network to a trunk, proven to give the same features."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ _NUM_CHECKED = 3
 def import_trunk(
     path: str | os.PathLike[str], name: str, overrides: InputOverrides | None = None
 ) -> Trunk:
-    """Turn an ImageNet-style ONNX classifier into a trunk. Nothing is kept; see `add_trunk`.
+    """Turn an image classifier or vision transformer in ONNX into a trunk, which is not yet kept.
+
+    See `add_trunk` for keeping it.
 
     The same file with the same overrides gives the same trunk, bit for bit.
 

@@ -82,18 +82,9 @@ def find_patches(
     Raises:
         TrunkError: it does not cut photos into patches, or its tokens are not one a patch.
     """
+    embedding, channels, grid = _embedding(model, shapes, file_name)
+    cuts = f"{file_name} cuts photos into {grid[0]}x{grid[1]} patches (down x across), but "
     pixels = computed_from_pixels(model)
-    embedding = next(
-        (n for n in model.graph.node if n.op_type == "Conv" and n.input[0] in pixels), None
-    )
-    sizes = list(shapes.get(embedding.output[0], [])) if embedding is not None else []
-    channels, high, wide = sizes[1:] if len(sizes) == 4 else (None, None, None)
-    if embedding is None or not channels or not high or not wide or not _is_patchwise(embedding):
-        raise TrunkError(
-            f"{file_name} is a transformer that does not begin by cutting photos into patches (one "
-            f"convolution whose stride is its size); {_EXPECTED}"
-        )
-    num = high * wide
     rows = [
         str(name)
         for node in model.graph.node
@@ -103,23 +94,22 @@ def find_patches(
     last = next((name for name in reversed(rows) if _leads_out(model, name, shapes)), None)
     length = (shapes[last][1] or 0) if last is not None else 0
     # Of that length, but not what an attention pooling makes of the tokens for itself.
-    holding = [name for name in rows if shapes[name][1:] == [length, channels]]
+    holding = [name for name in rows if list(shapes[name][1:]) == [length, channels]]
     tokens = next((name for name in reversed(holding) if _leads_out(model, name, shapes)), None)
-    if tokens is None or not 0 <= length - num <= _MOST_SPECIAL_TOKENS:
+    if tokens is None or not 0 <= length - grid[0] * grid[1] <= _MOST_SPECIAL_TOKENS:
         raise TrunkError(
-            f"{file_name} cuts photos into {high}x{wide} patches (down x across), but the last "
-            f"tokens that its output is computed from are {length}, not one a patch; {_EXPECTED}"
+            f"{cuts}the last tokens that its output is computed from are {length}, not one a "
+            f"patch; {_EXPECTED}"
         )
     mixed = _mixed(model, pixels)
     start = next((name for name in reversed(holding) if name not in mixed), None)
-    strides = int_list(embedding, "strides") or []
-    first = _place_of_patches(model, form, start, (high, wide), strides)
+    first = None
+    if start is not None:
+        strides = int_list(embedding, "strides") or []
+        first = _place_of_patches(model, form, start, grid, strides)
     if first is None:
-        raise TrunkError(
-            f"{file_name} cuts photos into {high}x{wide} patches (down x across), but its tokens "
-            f"are not one a patch, row by row; {_EXPECTED}"
-        )
-    return Patches(tokens, first, (high, wide))
+        raise TrunkError(f"{cuts}its tokens are not one a patch, row by row; {_EXPECTED}")
+    return Patches(tokens, first, grid)
 
 
 _EXPECTED = (
@@ -128,9 +118,25 @@ _EXPECTED = (
 )
 
 
-def _is_patchwise(node: onnx.NodeProto) -> bool:
-    kernel, strides = int_list(node, "kernel_shape"), int_list(node, "strides")
-    return kernel is not None and kernel == strides and not any(int_list(node, "pads") or [])
+def _embedding(
+    model: onnx.ModelProto, shapes: Mapping[str, Sequence[int | None]], file_name: str
+) -> tuple[onnx.NodeProto, int, tuple[int, int]]:
+    """The convolution that makes a token of each patch, the tokens' width, and the grid."""
+    pixels = computed_from_pixels(model)
+    for node in model.graph.node:
+        if node.op_type != "Conv" or node.input[0] not in pixels:
+            continue
+        kernel, strides = int_list(node, "kernel_shape"), int_list(node, "strides")
+        overlaps = kernel is None or kernel != strides or any(int_list(node, "pads") or [])
+        sizes = list(shapes.get(node.output[0], []))
+        if not overlaps and len(sizes) == 4 and all(sizes[1:]):
+            channels, high, wide = (int(size or 0) for size in sizes[1:])
+            return node, channels, (high, wide)
+        break
+    raise TrunkError(
+        f"{file_name} is a transformer that does not begin by cutting photos into patches (one "
+        f"convolution whose stride is its size); {_EXPECTED}"
+    )
 
 
 def _leads_out(
