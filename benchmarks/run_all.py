@@ -15,6 +15,7 @@ NAMES = (
     "label_errors",
     "unfamiliar",
     "trunk_probe",
+    "octo",
     "predict_vs_keras",
     "train_vs_keras",
 )

@@ -72,17 +72,38 @@ def test_its_name_cannot_be_given_to_another_nor_be_removed(tmp_path):
         remove_trunk("octo")
 
 
-def test_files_changed_after_installation_are_noticed(tmp_path, monkeypatch):
-    source = embedded.folder()
-    folder = tmp_path / "octo"
-    shutil.copytree(source, folder)
+def _flip_a_bit(folder):
     with np.load(folder / "weights.npz") as kept:
         arrays = dict(kept)
-    largest = max(arrays, key=lambda name: arrays[name].size)
-    arrays[largest].flat[5] ^= 1
+    arrays[max(arrays, key=lambda name: arrays[name].size)].flat[5] ^= 1
     np.savez(folder / "weights.npz", **arrays)
+
+
+def _cut(name):
+    def cut(folder):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+
+    return cut
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _flip_a_bit,
+        *(_cut(name) for name in embedded.FILES),
+        lambda folder: (folder / "weights.npz").unlink(),
+        lambda folder: shutil.copy(folder / "trunk.json", folder / "weights.npz"),
+    ],
+    ids=["a bit", *(f"{name} cut" for name in embedded.FILES), "no weights", "no archive"],
+)
+def test_files_changed_after_installation_are_noticed(damage, tmp_path, monkeypatch):
+    folder = tmp_path / "octo"
+    shutil.copytree(embedded.folder(), folder)
     monkeypatch.setattr(embedded, "folder", lambda: folder)
-    with pytest.raises(TrunkError, match="do not match their hashes; install Ninebrains again"):
+    assert load_trunk("octo").name == "octo"
+    damage(folder)
+    with pytest.raises(TrunkError, match=r"'octo'.* damaged or missing in .* Install Ninebrains again"):
         load_trunk("octo")
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ADAM_SIZE = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of two or more dimensions, taken as matrices [outputs, everything else]."""
+    """For weights of two or more dimensions, taken as matrices [outputs, everything else].
+
+    Every process has the same gradients, makes its share of them orthogonal and gets the others'.
+    """
 
     def __init__(
         self,
@@ -28,19 +31,28 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Take a step; gradients must be there."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                state = self.state[weight]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(weight)
-                mean = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-                ahead = weight.grad.lerp(mean, group["momentum"])
-                matrix = orthogonal(ahead.reshape(len(weight), -1))
-                size = _ADAM_SIZE * max(matrix.shape) ** 0.5
+            steps = self._steps(group["params"], group["momentum"])
+            for weight, step in zip(group["params"], steps, strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(matrix.view_as(weight).to(weight.dtype), alpha=-group["lr"] * size)
+                weight.add_(step.view_as(weight), alpha=-group["lr"])
+
+    def _steps(self, weights: list[Tensor], momentum: float) -> list[Tensor]:
+        rank, workers = distributed.get_rank(), distributed.get_world_size()
+        sizes = [weight.numel() for weight in weights]
+        joined = torch.zeros(sum(sizes))
+        for mine, (weight, part) in enumerate(zip(weights, joined.split(sizes), strict=True)):
+            state = self.state[weight]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(weight)
+            mean = state["momentum"].lerp_(weight.grad, 1 - momentum)
+            if mine % workers == rank:
+                matrix = orthogonal(weight.grad.lerp(mean, momentum).reshape(len(weight), -1))
+                part.copy_(matrix.flatten() * (_ADAM_SIZE * max(matrix.shape) ** 0.5))
+        distributed.all_reduce(joined)
+        return list(joined.split(sizes))
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:

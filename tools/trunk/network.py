@@ -1,4 +1,4 @@
-"""The network `octo`: plain 3x3 residual blocks, thin where the map is large, wide where it is small.
+"""The network `octo`: plain residual blocks, thin where the map is large, wide where it is small.
 
 Plain convolutions, ReLU, additions and one average are what every runtime runs fast, and what a CPU
 trains several times faster than depthwise convolutions of the same accuracy.

@@ -88,7 +88,7 @@ def _print(found: dict[str, object], advice: list[str]) -> None:
         typer.echo(f"{kind:11} {folder['path']} ({folder['bytes'] / 1024**2:.1f} MiB)")
     trunks = found["trunks"]
     assert isinstance(trunks, list)
-    typer.echo(f"{'trunks':11} {', '.join(trunks) or 'none'}")
+    typer.echo(f"{'trunks':11} {', '.join(trunks)}")
     for line in advice or ["nothing to improve"]:
         typer.echo(f"advice      {line}")
 
@@ -138,6 +138,4 @@ def _advice() -> list[str]:
     is_intel_linux = platform.machine() == "x86_64" and platform.system() == "Linux"
     if is_intel_linux and "AVX2" not in _processor_features():
         lines.append("the processor has no AVX2; networks run several times slower than usual")
-    if not _trunk_names():
-        lines.append("add a trunk first: ninebrains trunk add MODEL.onnx --name NAME")
     return lines

@@ -9,8 +9,11 @@ names them by.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +34,23 @@ def folder() -> Traversable:
 
 
 def read_record() -> TrunkRecord:
-    """What is known about it."""
-    return TrunkRecord.model_validate_json((folder() / "trunk.json").read_bytes())
+    """What is known about it.
+
+    Raises:
+        TrunkError: its files were changed after Ninebrains was installed.
+    """
+    with _noticing_changes():
+        return TrunkRecord.model_validate_json((folder() / "trunk.json").read_bytes())
 
 
 def size_bytes() -> int:
-    """What its files take up."""
-    return sum(len((folder() / name).read_bytes()) for name in FILES)
+    """What its files take up.
+
+    Raises:
+        TrunkError: one is missing.
+    """
+    with _noticing_changes():
+        return sum(len((folder() / name).read_bytes()) for name in FILES)
 
 
 def load() -> Trunk:
@@ -47,16 +60,28 @@ def load() -> Trunk:
         TrunkError: its files were changed after Ninebrains was installed.
     """
     record = read_record()
-    with (folder() / "weights.npz").open("rb") as file, np.load(file) as kept:
-        names = [name for name in kept.files if not name.endswith(FACTOR)]
-        weights = {name: _expanded(name, kept) for name in names}
-    graph = Graph((folder() / "graph.onnx").read_bytes(), weights)
-    changed = [name for name, raw in weights.items() if hashlib.sha256(raw).hexdigest() != name]
-    if changed or graph.hash != record.hash:
-        raise TrunkError(
-            f"the files of the trunk {NAME!r} do not match their hashes; install Ninebrains again."
-        )
+    with _noticing_changes():
+        with (folder() / "weights.npz").open("rb") as file, np.load(file) as kept:
+            names = [name for name in kept.files if not name.endswith(FACTOR)]
+            weights = {name: _expanded(name, kept) for name in names}
+        graph = Graph((folder() / "graph.onnx").read_bytes(), weights)
+        for name, raw in weights.items():
+            if hashlib.sha256(raw).hexdigest() != name:
+                raise ValueError(f"weight {name} is another one")
+        if graph.hash != record.hash:
+            raise ValueError("graph.onnx is another one")
     return record.trunk(graph)
+
+
+@contextmanager
+def _noticing_changes() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise TrunkError(
+            f"files of the trunk {NAME!r}, which comes with Ninebrains, are damaged or missing "
+            f"in {folder()}. Install Ninebrains again."
+        ) from error
 
 
 def multiplied(numbers: npt.NDArray[np.int8], factors: npt.NDArray[np.float32]) -> Buffer:
