@@ -128,6 +128,12 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(entry, serve
         pull(entry, servers, name="../up")
 
 
+def test_the_embedded_trunk_cannot_be_replaced_by_a_pulled_one(entry, servers):
+    with pytest.raises(TrunkError, match="'octo' comes with Ninebrains"):
+        pull(entry, servers, name="octo", replace=True)
+    assert servers.hub_requests == []
+
+
 def test_a_damaged_trunk_is_mended_by_pulling_it_again(entry, servers, home):
     pull(entry, servers)
     next((home / "data" / "weights").glob("[0-9a-f]*")).unlink()

@@ -15,10 +15,16 @@ from ninebrains.places import cache_folder, holding
 from ninebrains.trunks.catalog import ListedTrunk, listed_trunk
 from ninebrains.trunks.downloading import Patience, Progress, download
 from ninebrains.trunks.hub import Hub, check_online, hub_from_environment
-from ninebrains.trunks.importing import check_name, import_trunk
+from ninebrains.trunks.importing import import_trunk
 from ninebrains.trunks.inputs import InputOverrides
 from ninebrains.trunks.parts import sha256_of
-from ninebrains.trunks.store import TrunkSummary, add_trunk, list_trunks, summarise
+from ninebrains.trunks.store import (
+    TrunkSummary,
+    add_trunk,
+    check_own_name,
+    list_trunks,
+    summarise,
+)
 
 
 def pull_trunk(
@@ -53,7 +59,7 @@ def pull_trunk(
     """
     entry = listed_trunk(wanted) if isinstance(wanted, str) else wanted
     name = entry.name if name is None else name
-    check_name(name)
+    check_own_name(name)
     hub = hub_from_environment(endpoint)
     kept = None if replace else _kept(entry, name)
     if kept is not None:

@@ -53,9 +53,7 @@ def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
         TrunkError: another trunk has that name, or it is that of the embedded one.
         OutputError: it cannot be written.
     """
-    check_name(trunk.name)
-    if trunk.name == embedded.NAME:
-        raise TrunkError(f"{trunk.name!r} comes with Ninebrains. Choose another name.")
+    check_own_name(trunk.name)
     record = TrunkRecord.of(trunk)
     folder = _folder(trunk.name)
     with pool.locked():
@@ -71,6 +69,17 @@ def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
         write_bytes(folder / "trunk.json", record.model_dump_json(indent=2).encode() + b"\n")
         if is_other:
             pool.collect(pool.references())
+
+
+def check_own_name(name: str) -> None:
+    """Refuse a name that no trunk of the user's can have.
+
+    Raises:
+        TrunkError: it could not be a folder's, or is that of the embedded trunk.
+    """
+    check_name(name)
+    if name == embedded.NAME:
+        raise TrunkError(f"{name!r} comes with Ninebrains. Choose another name.")
 
 
 def load_trunk(wanted: str | os.PathLike[str]) -> Trunk:
