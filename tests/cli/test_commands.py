@@ -201,5 +201,3 @@ def test_every_task_goes_the_whole_way(ninebrains, stored_trunk, tmp_path, write
     ninebrains("report", brain, "-o", tmp_path / "report.html")
     ninebrains("report", brain, "--photos", photos, "-o", tmp_path / "other.html")
     ninebrains("brain", "show", brain)
-
-

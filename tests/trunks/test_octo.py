@@ -103,7 +103,7 @@ def test_files_changed_after_installation_are_noticed(damage, tmp_path, monkeypa
     monkeypatch.setattr(embedded, "folder", lambda: folder)
     assert load_trunk("octo").name == "octo"
     damage(folder)
-    with pytest.raises(TrunkError, match=r"'octo'.* damaged or missing in .* Install Ninebrains again"):
+    with pytest.raises(TrunkError, match=r"'octo'.* damaged or missing in .* Install"):
         load_trunk("octo")
 
 
