@@ -20,7 +20,7 @@ from ninebrains.trunks import (
 )
 from tests.trunks import networks
 
-PLAIN = {"Cast", "Transpose", "Sub", "Conv", "Relu", "Add", "ReduceMean", "GlobalAveragePool"}
+PLAIN = {"Cast", "Concat", "Transpose", "Sub", "Conv", "Relu", "Add", "ReduceMean", "GlobalAveragePool"}
 
 
 @pytest.fixture(scope="module")

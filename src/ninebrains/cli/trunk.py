@@ -141,6 +141,7 @@ def _plain(summary: TrunkSummary) -> dict[str, Any]:
         **record,
         "size_bytes": summary.size_bytes,
         "problem": summary.problem,
+        "card": summary.card,
     }
 
 
@@ -170,3 +171,5 @@ def show_summary(summary: TrunkSummary, *, as_json: bool) -> None:
     typer.echo(f"{'size':9} {summary.size_bytes / _MIB:.1f} MiB")
     if summary.problem:
         typer.echo(f"{'problem':9} {summary.problem}")
+    if summary.card:
+        typer.echo(f"\n{summary.card.rstrip()}")

@@ -43,6 +43,16 @@ def read_record() -> TrunkRecord:
         return TrunkRecord.model_validate_json((folder() / "trunk.json").read_bytes())
 
 
+def read_card() -> str:
+    """What it learnt from, how good it is and for what, in Markdown.
+
+    Raises:
+        TrunkError: it is missing.
+    """
+    with _noticing_changes():
+        return (folder() / "card.md").read_text(encoding="utf-8")
+
+
 def size_bytes() -> int:
     """What its files take up.
 

@@ -34,12 +34,15 @@ class TrunkSummary:
         record: what is known about it; None where trunk.json is damaged.
         size_bytes: graph and weights together; weights may be shared with others.
         problem: what is wrong with it, or None. Hashes are not checked for this.
+        card: what it learnt from, how good it is and for what, in Markdown; None for one that was
+            added.
     """
 
     name: str
     record: TrunkRecord | None
     size_bytes: int
     problem: str | None = None
+    card: str | None = None
 
 
 def add_trunk(trunk: Trunk, *, replace: bool = False) -> None:
@@ -126,7 +129,8 @@ def summarise(name: str) -> TrunkSummary:
     """
     name = _name_of(name)
     if name == embedded.NAME:
-        return TrunkSummary(name, embedded.read_record(), embedded.size_bytes())
+        size, card = embedded.size_bytes(), embedded.read_card()
+        return TrunkSummary(name, embedded.read_record(), size, card=card)
     folder = _folder(name)
     paths = [folder / "graph.onnx"]
     record, problem = None, None
