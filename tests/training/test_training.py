@@ -264,3 +264,18 @@ def test_labels_by_coin_toss_are_not_called_wrong(small_trunk, tmp_path):
         photo("same", number).save(tmp_path / "photos" / label / f"{number}.png")
     trained = fit(tmp_path / "photos", trunk=small_trunk)
     assert trained.record.suspects == []
+
+
+def test_the_embedded_trunk_is_the_default_and_stronger_ones_are_named_where_it_is_too_weak(
+    pets, small_trunk, tmp_path
+):
+    easy = fit(pets)
+    assert easy.brain.manifest.trunk.name == "octo"
+    assert easy.brain.metrics.accuracy.value >= 0.95
+    assert not any("trunk pull" in note for note in easy.notes)
+    twins = write_photos(tmp_path / "twins", {"cat": 20})
+    (twins / "lynx").mkdir()
+    for number in range(20):  # the same animal under another name
+        photo("cat", 500 + number).save(twins / "lynx" / f"{number}.png")
+    assert any("trunk pull" in note for note in fit(twins).notes)
+    assert not any("trunk pull" in note for note in fit(twins, trunk=small_trunk).notes)

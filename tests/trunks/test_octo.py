@@ -20,7 +20,8 @@ from ninebrains.trunks import (
 )
 from tests.trunks import networks
 
-PLAIN = {"Cast", "Concat", "Transpose", "Sub", "Conv", "Relu", "Add", "ReduceMean", "GlobalAveragePool"}
+# What every runtime has and runs fast; all but the convolutions and sums happen once a photo.
+PLAIN = {"Cast", "Transpose", "Sub", "Conv", "Relu", "Add", "Concat", "ReduceMean"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_it_keeps_within_its_budgets(octo):
     assert 384 <= octo.num_features <= 1280
     assert min(octo.map_size) >= 6
     nodes = unpack(octo.graph).graph.node
-    assert {node.op_type for node in nodes} <= PLAIN | {"Flatten", "Reshape", "Squeeze"}
+    assert {node.op_type for node in nodes} <= PLAIN
 
 
 def test_its_weights_match_their_names_after_being_expanded(octo):

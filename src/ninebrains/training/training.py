@@ -49,11 +49,12 @@ from ninebrains.training.studying import (
     measure_study,
 )
 from ninebrains.training.targets import make_labels, make_targets
-from ninebrains.trunks import Trunk, load_trunk
+from ninebrains.trunks import DEFAULT_TRUNK, Trunk, load_trunk
 
 _PACKAGES = ("ninebrains", "numpy", "onnx", "onnxruntime", "pillow", "simplejpeg")
 _CHECKED_PHOTOS = 4
 _TOLERANCE = 1e-3
+_CONTENT = 0.95  # test accuracy above which nobody needs to be told of stronger trunks
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Trained:
 def train(
     photos: str | os.PathLike[str],
     *,
-    trunk: str | Trunk = "octo",
+    trunk: str | Trunk = DEFAULT_TRUNK,
     task: Task | None = None,
     recipe: Recipe | None = None,
     name: str | None = None,
@@ -112,7 +113,7 @@ def train(
 def fit(
     photos: str | os.PathLike[str],
     *,
-    trunk: str | Trunk = "octo",
+    trunk: str | Trunk = DEFAULT_TRUNK,
     task: Task | None = None,
     recipe: Recipe | None = None,
     name: str | None = None,
@@ -162,8 +163,22 @@ def fit(
         brain = Brain.assemble(facts, graph, write_card(facts))
         _check_brain(brain, dataset, study, fitted)
         record = replace(record, graph_hash=brain.graph.hash)
-        notes = [*_notes(dataset, study, fitted, split, extraction), *_keep(record)]
+        notes = [
+            *_notes(dataset, study, fitted, split, extraction),
+            *_stronger_trunk(network, metrics),
+            *_keep(record),
+        ]
     return Trained(brain, record, tuple(notes), clock.seconds)
+
+
+def _stronger_trunk(network: Trunk, metrics: Metrics) -> Iterator[str]:
+    """Whoever took the default should know that there is more to choose from."""
+    accuracy = metrics.accuracy
+    if network.name == DEFAULT_TRUNK and accuracy is not None and accuracy.value < _CONTENT:
+        yield (
+            f"{network.name}, the trunk that comes with Ninebrains, is a small one. A stronger one "
+            "may tell more apart: `ninebrains trunk pull --list`, then train with --trunk NAME."
+        )
 
 
 def _keep(record: Record) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from ninebrains.trunks.catalog import CATALOG, HubFile, ListedTrunk
 from ninebrains.trunks.downloading import Patience
+from ninebrains.trunks.embedded import NAME as DEFAULT_TRUNK
 from ninebrains.trunks.importing import import_trunk
 from ninebrains.trunks.inputs import InputOverrides
 from ninebrains.trunks.pulling import pull_trunk
@@ -17,6 +18,7 @@ from ninebrains.trunks.trunk import Trunk
 
 __all__ = [
     "CATALOG",
+    "DEFAULT_TRUNK",
     "HubFile",
     "InputOverrides",
     "ListedTrunk",
