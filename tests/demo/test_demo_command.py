@@ -101,13 +101,26 @@ def test_the_demo_writes_again_only_what_it_wrote(tmp_path):
     DemoFolder(tmp_path / "demo").write(path, b"second")
     assert path.read_bytes() == b"second"
     folder = DemoFolder(tmp_path / "demo")
-    folder.claim(path)  # as for a brain, whose bytes are not known before
-    path.write_bytes(b"third")
-    folder.settle(path)
+    folder.make(path, lambda draft: draft.write_bytes(b"third"))
+    assert path.read_bytes() == b"third"
     assert DemoFolder(tmp_path / "demo").is_made(path)
     path.write_bytes(b"mine")
     with pytest.raises(OutputError, match="not what the demo wrote"):
-        DemoFolder(tmp_path / "demo").claim(path)
+        DemoFolder(tmp_path / "demo").write(path, b"fourth")
+    assert path.read_bytes() == b"mine"
+
+
+def test_what_is_put_in_the_place_of_a_file_while_the_demo_makes_it_is_kept(tmp_path):
+    folder = DemoFolder(tmp_path / "demo")
+    path = folder.root / "parts.brain"
+
+    def save(draft):
+        draft.write_bytes(b"the demo's")
+        path.write_bytes(b"mine")
+
+    with pytest.raises(OutputError, match="not what the demo wrote"):
+        folder.make(path, save)
+    assert path.read_bytes() == b"mine"
 
 
 def test_a_lost_ledger_line_does_not_stop_the_demo(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,9 @@ def demo(
     ] = _DEFAULT,
     num_per_label: Annotated[
         int,
-        typer.Option("--photos", min=5, help="Photos to draw of each label; earlier ones stay."),
+        typer.Option(
+            "--photos", min=5, max=10_000, help="Photos to draw of each label; earlier ones stay."
+        ),
     ] = 60,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Show the report in the browser.")
@@ -34,12 +37,13 @@ def demo(
 ) -> None:
     """Draw photos of machine parts, learn them, and answer on new ones. Needs no network."""
     from ninebrains.cli.console import progress
-    from ninebrains.cli.report import report
-    from ninebrains.cli.train import train
+    from ninebrains.cli.train import print_trained
     from ninebrains.demo import PARTS, DemoFolder, write_new_photos, write_training_photos
+    from ninebrains.reporting import write_report
+    from ninebrains.training.training import fit
     from ninebrains.trunks import load_trunk
 
-    load_trunk(trunk)  # before seconds of drawing
+    network = load_trunk(trunk)  # before seconds of drawing
     place = DemoFolder(folder)
     brain, page = folder / "parts.brain", folder / "parts.report.html"
     for path in (brain, page):
@@ -47,20 +51,26 @@ def demo(
     with progress("drawing photos") as update:
         photos = write_training_photos(place, num_per_label, update)
         new = write_new_photos(place)
+    num_there = len(list(photos.glob("*/*.jpg")))
     typer.echo(
-        f"{len(PARTS)} kinds of machine parts, {num_per_label} photos each, drawn by computer: "
-        f"{photos}"
+        f"{num_there} photos of {len(PARTS)} kinds of machine parts, drawn by computer: {photos}"
     )
 
     _say("train", photos, *([] if trunk == _DEFAULT else ["--trunk", trunk]), "-o", brain)
-    place.claim(brain)
-    train(photos, trunk=trunk, out=brain, name="parts", overwrite=True)
-    place.settle(brain)
+    with progress("reading photos") as update:
+        trained = fit(photos, trunk=network, name="parts", progress=update)
+    place.make(brain, trained.brain.save)
+    print_trained(trained, brain)
+    typer.echo(
+        "(The demo's own labels are all right: it drew the photos for them. What is suspected here "
+        "only looks like another kind.)"
+    )
 
     _say("report", brain, *(["--open"] if open_page else []))
-    place.claim(page)
-    report(str(brain), out=page, open_page=open_page)
-    place.settle(page)
+    place.make(page, lambda draft: write_report(trained.brain, draft, trained.record))
+    typer.echo(f"wrote {page}")
+    if open_page:
+        webbrowser.open(page.resolve().as_uri())
 
     _say("predict", brain, folder / "new", "--heatmap", folder / "heatmaps")
     _predict(place, brain, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
@@ -59,7 +60,7 @@ def train(
     if as_json:
         _print_json(trained, out)
     else:
-        _print_text(trained, out)
+        print_trained(trained, out)
 
 
 def _print_json(trained: Trained, out: Path) -> None:
@@ -76,7 +77,8 @@ def _print_json(trained: Trained, out: Path) -> None:
     )
 
 
-def _print_text(trained: Trained, out: Path) -> None:
+def print_trained(trained: Trained, out: Path) -> None:
+    """Say what was learnt, how good it is and what to type next."""
     from ninebrains.cli.measures import print_metrics
 
     brain = trained.brain
@@ -91,8 +93,8 @@ def _print_text(trained: Trained, out: Path) -> None:
     if metrics.num_suspected_label_errors:
         typer.echo(
             f"\n{metrics.num_suspected_label_errors} photos may have the wrong label; "
-            f"`ninebrains report {out}` shows them."
+            f"`ninebrains report {shlex.quote(str(out))}` shows them."
         )
     for note in trained.notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"\nwrote {out}. Next: ninebrains report {out} --open")
+    typer.echo(f"\nwrote {out}. Next: ninebrains report {shlex.quote(str(out))} --open")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ninebrains.errors import OutputError
@@ -16,7 +18,6 @@ from ninebrains.places import write_bytes
 
 LEDGER = ".ninebrains-demo"
 _TITLE = "Files that `ninebrains demo` made here, each after the SHA-256 of its content."
-_UNKNOWN = "-"  # in place of a hash: about to be written
 
 
 class DemoFolder:
@@ -55,8 +56,7 @@ class DemoFolder:
 
     def is_made(self, path: Path) -> bool:
         """Whether the file is there, just as the demo wrote it."""
-        hashes = self._made.get(self._name(path), set())
-        return path.is_file() and (_UNKNOWN in hashes or _hash_of(path) in hashes)
+        return path.is_file() and _hash_of(path) in self._made.get(self._name(path), ())
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file of the demo.
@@ -64,20 +64,30 @@ class DemoFolder:
         Raises:
             OutputError: another file is there, or the file cannot be written.
         """
-        self.claim(path, hashlib.sha256(data).hexdigest())
-        write_bytes(path, data)
-
-    def claim(self, path: Path, content: str = _UNKNOWN) -> None:
-        """Note that what will be at `path` is the demo's.
-
-        Raises:
-            OutputError: as `check` does.
-        """
+        content = hashlib.sha256(data).hexdigest()
         self.check(path, content)
         self._note(path, content)
+        write_bytes(path, data)
 
-    def check(self, path: Path, content: str = _UNKNOWN) -> None:
+    def make(self, path: Path, save: Callable[[Path], object]) -> None:
+        """Write a file of the demo by a function that writes files itself.
+
+        It writes a draft elsewhere, so that the content is on record before it takes its place.
+
+        Raises:
+            OutputError: as `write` does.
+        """
+        with tempfile.TemporaryDirectory(prefix="ninebrains-demo-") as folder:
+            draft = Path(folder) / path.name
+            save(draft)
+            self.write(path, draft.read_bytes())
+
+    def check(self, path: Path, content: str | None = None) -> None:
         """Make sure that writing to `path` loses nothing.
+
+        Args:
+            path: where.
+            content: SHA-256 (hex) of what will be written, if it is known by now.
 
         Raises:
             OutputError: something is there that the demo did not write.
@@ -88,10 +98,6 @@ class DemoFolder:
                 f"{path} is there and is not what the demo wrote. Nothing was changed; move it "
                 "away, or choose another folder with --folder."
             )
-
-    def settle(self, path: Path) -> None:
-        """Note what was written to `path` after a `claim` without content."""
-        self._note(path, _hash_of(path))
 
     def _note(self, path: Path, content: str) -> None:
         name = self._name(path)
@@ -126,10 +132,7 @@ class DemoFolder:
                 entry.unlink(missing_ok=True)
 
     def _remember(self, name: str, content: str) -> None:
-        hashes = self._made.setdefault(name, set())
-        if content != _UNKNOWN:
-            hashes.discard(_UNKNOWN)
-        hashes.add(content)
+        self._made.setdefault(name, set()).add(content)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
