@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from ninebrains.brains.graph import unpack
+from ninebrains.cli.doctor import doctor
+from ninebrains.cli.trunk import list_command
 from ninebrains.errors import TrunkError
 from ninebrains.trunks import (
     add_trunk,
@@ -116,6 +118,29 @@ def test_files_changed_after_installation_are_noticed(damage, tmp_path, monkeypa
     damage(folder)
     with pytest.raises(TrunkError, match=r"'octo'.* damaged or missing in .* Install"):
         load_trunk("octo")
+
+
+def test_a_damaged_one_is_listed_with_its_problem_and_others_still_work(
+    tmp_path, monkeypatch, stored_trunk, capsys
+):
+    def told(command):
+        command(as_json=False)
+        return capsys.readouterr().out
+
+    folder = tmp_path / "octo"
+    shutil.copytree(embedded.folder(), folder)
+    monkeypatch.setattr(embedded, "folder", lambda: folder)
+    assert "damaged" not in told(doctor)
+    (folder / "weights.npz").write_bytes(b"")
+    assert "'octo', which comes with Ninebrains, are damaged" in told(doctor)
+    for name in ("card.md", "trunk.json"):
+        (folder / name).unlink()
+        first, second = list_trunks()
+        assert "damaged or missing" in first.problem
+        assert second.problem is None
+        assert load_trunk(second.record.hash[:10]).name == stored_trunk
+        assert "DAMAGED" in told(list_command)
+        assert "damaged or missing" in told(doctor)
 
 
 def test_loading_it_needs_neither_onnx_nor_its_runtime():

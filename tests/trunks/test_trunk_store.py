@@ -58,7 +58,7 @@ def test_a_trunk_can_be_used_straight_from_its_file_without_keeping_it(file, kep
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(kept):
-    with pytest.raises(TrunkError, match=r"no trunk 'resnet'; known are: octo, small\. Add one"):
+    with pytest.raises(TrunkError, match=r"no trunk 'resnet'; known are: small, octo\. Add one"):
         load_trunk("resnet")
     with pytest.raises(TrunkError, match="no trunk"):
         remove_trunk("../trunks/small")

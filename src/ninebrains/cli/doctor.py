@@ -125,10 +125,23 @@ def _trunk_names() -> list[str]:
     return [summary.name for summary in list_trunks()]
 
 
+def _trunk_problems() -> list[str]:
+    """Of every trunk; the embedded one is loaded, as everything begins with it."""
+    from ninebrains.errors import TrunkError
+    from ninebrains.trunks import DEFAULT_TRUNK, list_trunks, load_trunk
+
+    problems = [f"trunk {one.name}: {one.problem}" for one in list_trunks() if one.problem]
+    try:
+        load_trunk(DEFAULT_TRUNK)
+    except TrunkError as error:
+        problems.append(str(error))
+    return problems
+
+
 def _advice() -> list[str]:
     from ninebrains.workers import usable_cores
 
-    lines: list[str] = []
+    lines = _trunk_problems()
     for module, (extra, purpose) in _EXTRAS.items():
         if util.find_spec(module) is None:
             lines.append(f"pip install 'ninebrains[{extra}]' {purpose}")

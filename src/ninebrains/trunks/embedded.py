@@ -87,7 +87,7 @@ def load() -> Trunk:
 def _noticing_changes() -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise TrunkError(
             f"files of the trunk {NAME!r}, which comes with Ninebrains, are damaged or missing "
             f"in {folder()}. Install Ninebrains again."

@@ -129,8 +129,7 @@ def summarise(name: str) -> TrunkSummary:
     """
     name = _name_of(name)
     if name == embedded.NAME:
-        size, card = embedded.size_bytes(), embedded.read_card()
-        return TrunkSummary(name, embedded.read_record(), size, card=card)
+        return _summarise_embedded()
     folder = _folder(name)
     paths = [folder / "graph.onnx"]
     record, problem = None, None
@@ -165,6 +164,14 @@ def remove_trunk(name: str) -> int:
         return pool.collect(pool.references())
 
 
+def _summarise_embedded() -> TrunkSummary:
+    try:
+        size, card = embedded.size_bytes(), embedded.read_card()
+        return TrunkSummary(embedded.NAME, embedded.read_record(), size, card=card)
+    except TrunkError as error:
+        return TrunkSummary(embedded.NAME, None, 0, problem=str(error))
+
+
 def _folder(name: str) -> Path:
     return data_folder() / "trunks" / name
 
@@ -178,9 +185,9 @@ def _name_of(wanted: str) -> str:
     kept = _kept_names()
     if wanted in (embedded.NAME, *kept):
         return wanted
-    known = {embedded.NAME: embedded.read_record().hash}
     records = [(name, _known_record(_folder(name))) for name in kept]
-    known |= {name: record.hash for name, record in records if record is not None}
+    records.append((embedded.NAME, _summarise_embedded().record))
+    known = {name: record.hash for name, record in records if record is not None}
     if len(wanted) >= _LEAST_HASH_LETTERS:
         names = [name for name, value in known.items() if value.startswith(wanted)]
         if len({known[name] for name in names}) == 1:
