@@ -1,6 +1,7 @@
 """A model hub on this machine: a server that redirects, and a second one that has the files."""
 
 import hashlib
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,13 @@ class HubServers:
     @property
     def endpoint(self):
         return _address(self.hub)
+
+    def speak_https(self, certificate, key):
+        """From now on, with a certificate that only those trust who are told to."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        for server in (self.hub, self.cdn):
+            server.socket = context.wrap_socket(server.socket, server_side=True)
 
     def close(self):
         self.go_on.set()
@@ -132,7 +140,8 @@ def _faulty(faults, handler):
 
 
 def _address(server):
-    return f"http://{server.server_address[0]}:{server.server_address[1]}"
+    scheme = "https" if isinstance(server.socket, ssl.SSLSocket) else "http"
+    return f"{scheme}://{server.server_address[0]}:{server.server_address[1]}"
 
 
 def _server(host, respond):

@@ -19,6 +19,7 @@ _Fact = TypeVar("_Fact", int, str)
 
 _WHOLE, _REST, _PAST_THE_END = 200, 206, 416
 _COME_BACK = (408, 425, 429, 500, 502, 503, 504)
+_MOST_DIGITS = 18  # of a size
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
 
 
@@ -76,11 +77,15 @@ def understand(
     start, announced = _lengths(response, url, offset)
     if start and begun not in (None, sha256):
         raise PassingError(f"{url} has changed.", wait_s=0, is_stale=True)
-    stated = _agreed("a size in bytes of", file.size_bytes, answer.size_bytes, url)
+    stated = _agreed("a size in bytes of", file.size_bytes, _stated_size(answer, url), url)
     size = _agreed("a size in bytes of", stated, announced, url)
     etag = response.headers.get("ETag", "")
-    is_strong = etag.startswith('"') and etag.isprintable()  # weak ones do not promise the bytes
-    return Meaning(start, size, sha256, etag if is_strong else None)
+    return Meaning(start, size, sha256, etag if is_strong(etag) else None)
+
+
+def is_strong(etag: str) -> bool:
+    """Whether an ETag promises the same bytes, which weak ones do not, and can be sent back."""
+    return etag.startswith('"') and etag.isascii() and etag.isprintable()
 
 
 def _check_status(response: HTTPResponse, url: str, offset: int) -> None:
@@ -95,7 +100,8 @@ def _check_status(response: HTTPResponse, url: str, offset: int) -> None:
     if status in (401, 403):
         raise TrunkError(
             f"{shown}: it may only be had with an account that is allowed to. Put that account's "
-            "token into HF_TOKEN, after accepting the terms on the model's page if it has any."
+            "token into HF_TOKEN (sent over https alone), after accepting the terms on the model's "
+            "page if it has any."
         )
     if status in (404, 410):
         raise TrunkError(f"{shown}: there is no such file on this hub (any more).")
@@ -138,6 +144,18 @@ def _agreed(what: str, expected: _Fact | None, found: _Fact | None, url: str) ->
     return found if expected is None else expected
 
 
+def _stated_size(answer: Answer, url: str) -> int | None:
+    text = answer.size or ""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    if len(text) > _MOST_DIGITS:
+        raise TrunkError(
+            f"{url} is said to have a size of {len(text):,} digits ({text[:_MOST_DIGITS]}...); "
+            "expected a number of bytes. Is it really a model hub?"
+        )
+    return int(text)
+
+
 def _asked_wait(response: HTTPResponse) -> float | None:
     """Seconds that `Retry-After` asks for: a number, or a date."""
     from email.utils import parsedate_to_datetime
@@ -147,5 +165,5 @@ def _asked_wait(response: HTTPResponse) -> float | None:
         return float(text[:9])
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # no date, or one beyond this system's
         return None

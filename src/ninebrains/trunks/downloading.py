@@ -11,6 +11,7 @@ Call it under a lock of your own: two downloads to one file would write over eac
 from __future__ import annotations
 
 import shutil
+import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,12 @@ Progress = Callable[[int, int], None]
 
 _CHUNK_BYTES = 256 * 1024
 _LEAST_BYTES_A_SECOND = 1024
-_NOT_A_MODEL = {
+_TELLING_BYTES = 64
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_NOT_A_MODEL = {  # none of them can begin a protobuf message with a network's fields
+    b"{": "a message in JSON",
+    b"[": "a message in JSON",
+    b"\x1f\x8b": "a file packed with gzip",
     b"<": "a web page (a sign-in page, or a proxy's notice?)",
     b"version https://git-lfs": "a Git LFS pointer instead of the file that it points to",
 }
@@ -45,7 +51,8 @@ class Patience:
     """How long a download waits, how often it tries, and how much it takes.
 
     Attributes:
-        stall_s: seconds to connect, of silence, and over which the least speed (1 KiB/s) counts.
+        stall_s: seconds to connect, for the head of an answer, of silence, and over which the
+            least speed (1 KiB/s) counts.
         tries: how often, the first included.
         backoff_s: seconds before the second try; doubled for each one after.
         longest_wait_s: where the hub asks for a longer pause, say so instead of waiting.
@@ -99,7 +106,7 @@ def download(
         try:
             whole = _fetch(order, is_first=attempt == 0)
         except PassingError as fault:
-            _wait(fault, order.patience, attempt)
+            _wait(fault, order, attempt)
         else:
             part.finish(whole)
             return
@@ -127,8 +134,7 @@ def _fetch(order: _Order, *, is_first: bool) -> Whole:
 
 
 def _ask(order: _Order, offset: int, before: Whole, *, is_first: bool) -> Answer:
-    from http.client import HTTPException
-    from urllib.error import URLError
+    from ninebrains.trunks.connecting import UnreachableError
 
     headers = {"User-Agent": "ninebrains", "Accept-Encoding": "identity", "Accept": "*/*"}
     if offset:
@@ -137,24 +143,10 @@ def _ask(order: _Order, offset: int, before: Whole, *, is_first: bool) -> Answer
             headers["If-Range"] = before.etag
     try:
         return order.hub.get(order.url, headers, order.patience.stall_s)
-    except URLError as error:
-        fault = _unreachable(order.hub, error)
-        # Whoever has no network wants to hear so at once; later faults are the network's.
-        raise TrunkError(str(fault)) if is_first else fault from error
-    except (OSError, HTTPException) as error:
-        raise PassingError(f"{order.hub.endpoint} did not answer: {_said(error)}.") from error
-
-
-def _unreachable(hub: Hub, error: OSError) -> PassingError:
-    import ssl
-
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        raise TrunkError(
-            f"{hub.endpoint} cannot prove who it is: {reason.verify_message}. Behind a company's "
-            "proxy, name the file with its certificates in SSL_CERT_FILE."
-        ) from error
-    return PassingError(f"cannot reach {hub.endpoint}: {_said(reason)}.")
+    except UnreachableError as fault:
+        if is_first:  # whoever has no network wants to hear so at once
+            raise TrunkError(str(fault)) from fault
+        raise
 
 
 def _check_room(order: _Order, meaning: Meaning) -> None:
@@ -177,14 +169,15 @@ def _receive(order: _Order, response: HTTPResponse, meaning: Meaning) -> None:
     """Write the body to the part; complain unless exactly the announced bytes come."""
     part, here, size = order.part, meaning.offset, meaning.size_bytes
     limit = order.patience.largest_bytes if size is None else size
-    pace = _Pace(order.patience.stall_s)
+    pace, beginning = _Pace(order.patience.stall_s), b""
     try:
         with part.path.open("r+b" if here else "wb", buffering=0) as out:
             out.truncate(here)
             out.seek(here)
             while chunk := _next_chunk(response, here, order.patience.stall_s):
-                if here == 0:
-                    _check_kind(order, chunk)
+                if not meaning.offset and len(beginning) < _TELLING_BYTES:
+                    beginning += chunk[:_TELLING_BYTES]
+                    _check_kind(order, beginning)
                 here += len(chunk)
                 if here > limit:
                     part.drop()
@@ -225,40 +218,47 @@ class _Pace:
 def _next_chunk(response: HTTPResponse, here: int, stall_s: float) -> bytes:
     from http.client import HTTPException
 
+    from ninebrains.trunks.connecting import said
+
     try:
         return response.read1(_CHUNK_BYTES)
     except TimeoutError as error:
-        raise PassingError(f"nothing came for {stall_s:g} seconds after {here:,} bytes.") from error
-    except (OSError, HTTPException) as error:
-        raise PassingError(f"the connection broke after {here:,} bytes: {_said(error)}.") from error
+        raise PassingError(
+            f"nothing of the file came for {stall_s:g} seconds after {here:,} bytes."
+        ) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise PassingError(f"the connection broke after {here:,} bytes: {said(error)}.") from error
 
 
 def _check_kind(order: _Order, beginning: bytes) -> None:
     """Refuse what cannot be a model; beside a model anything may lie."""
+    if not order.file.path.endswith(".onnx"):
+        return
+    text = beginning
+    for mark in _BYTE_ORDER_MARKS:
+        text = text.removeprefix(mark)
+    text = text.lstrip(b"\0" + string.whitespace.encode())
     for mark, kind in _NOT_A_MODEL.items():
-        if order.file.path.endswith(".onnx") and beginning.lstrip().startswith(mark):
+        if text.startswith(mark):
             order.part.drop()
-            raise TrunkError(f"{order.url} answered with {kind}; expected an ONNX file.")
+            raise TrunkError(
+                f"{order.url} answered with {kind}, which begins with {beginning!r}; expected an "
+                "ONNX file. It was not kept."
+            )
 
 
-def _wait(fault: PassingError, patience: Patience, attempt: int) -> None:
+def _wait(fault: PassingError, order: _Order, attempt: int) -> None:
     """Pause before the next try.
 
     Raises:
         TrunkError: there is none, or the pause would be too long.
     """
-    kept = "What has arrived is kept: run the same command again and it goes on from there."
+    patience, advice = order.patience, order.part.advice()
     if attempt + 1 >= patience.tries:
-        raise TrunkError(f"{fault} Tried {patience.tries} times. {kept}") from fault
+        raise TrunkError(f"{fault} Tried {patience.tries} times. {advice}") from fault
     wait_s = patience.backoff_s * 2**attempt if fault.wait_s is None else fault.wait_s
     if wait_s > patience.longest_wait_s:
         raise TrunkError(
-            f"{fault} It asks to come back in {wait_s:,.0f} seconds. {kept}"
+            f"{fault} It asks to come back in {wait_s:,.0f} seconds. {advice}"
         ) from fault
     time.sleep(wait_s)
-
-
-def _said(error: object) -> str:
-    """What an error says, without the number in front that tells a reader nothing."""
-    text = getattr(error, "strerror", None) or str(error)
-    return str(text).rstrip(".") or type(error).__name__

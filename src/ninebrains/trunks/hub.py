@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
@@ -19,15 +20,15 @@ from ninebrains.errors import TrunkError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPResponse
-    from urllib.request import OpenerDirector
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 _OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SHOWN = 200  # characters of what a server says
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Answer:
     Attributes:
         response: of the last server; close it.
         sha256: of the whole file as the hub states it, or None.
-        size_bytes: of the whole file as the hub states it, or None.
+        size: of the whole file in bytes, as the hub writes it, or None.
     """
 
     response: HTTPResponse
     sha256: str | None
-    size_bytes: int | None
+    size: str | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Hub:
 
     Attributes:
         endpoint: its address without a slash at the end.
-        token: shown to the endpoint's own host alone, or None.
+        token: shown to the endpoint's own host alone and over https alone, or None.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -72,51 +73,48 @@ class Hub:
         Args:
             url: on this hub.
             headers: sent to every server on the way; the token is added where it may be seen.
-            timeout_s: seconds to connect, and seconds of silence.
+            timeout_s: seconds for each step: see `ask`.
 
         Raises:
-            TrunkError: a redirect leads nowhere, in circles, or away from https.
-            OSError: no connection, or it broke (`URLError` before anything was answered).
-            http.client.HTTPException: what came back is no HTTP.
+            TrunkError: a redirect leads nowhere, in circles, or away from https; or the server is
+                none that can be asked.
+            PassingError: no connection, or it broke.
         """
-        from urllib.request import Request
+        from ninebrains.trunks.connecting import ask
 
-        opener = _opener()
         stated: dict[str, str] = {}
         for _ in range(_MOST_REDIRECTS + 1):
-            request = Request(url, headers=dict(headers))  # noqa: S310 - the scheme is checked
-            if self.token is not None and self._may_see_token(url):
-                request.add_header("Authorization", f"Bearer {self.token}")
-            response: HTTPResponse = opener.open(request, timeout=timeout_s)
-            if _origin(url) == _origin(self.endpoint):
+            is_ours = _origin(url) == _origin(self.endpoint)
+            shown = dict(headers)
+            if self.token is not None and is_ours and urlsplit(url).scheme == "https":
+                shown["Authorization"] = f"Bearer {self.token}"
+            response = ask(url, shown, timeout_s)
+            if is_ours:
                 stated |= {
                     name.lower(): value
                     for name, value in response.headers.items()
                     if name.lower().startswith("x-linked-")
                 }
             if response.status not in _REDIRECTS:
-                return Answer(response, _stated_sha256(stated), _stated_size(stated))
+                return Answer(response, _stated_sha256(stated), stated.get("x-linked-size"))
             location = response.headers.get("Location")
             response.close()
             url = self._next(url, location)
         raise TrunkError(f"{self.endpoint} redirects more than {_MOST_REDIRECTS} times; gave up.")
 
-    def _may_see_token(self, url: str) -> bool:
-        scheme, host, _ = _origin(url)
-        return _origin(url) == _origin(self.endpoint) and (scheme == "https" or host in _LOOPBACK)
-
     def _next(self, url: str, location: str | None) -> str:
         """The address that a redirect names."""
         allowed = ("https",) if urlsplit(self.endpoint).scheme == "https" else ("https", "http")
         try:
-            target = urljoin(url, (location or "").replace(" ", "%20"))
+            # A header's bytes come as Latin-1, whatever they are; an address takes ASCII alone.
+            target = urljoin(url, quote((location or "").encode("latin-1"), string.punctuation))
             scheme, host, _ = _origin(target)
         except ValueError:
             scheme, host = "", None
-        if not location or scheme not in allowed or not host:
+        if not location or _CONTROL.search(location) or scheme not in allowed or not host:
             raise TrunkError(
-                f"{self.endpoint} redirects to {location!r}; expected an address with "
-                f"{' or '.join(allowed)}. Nothing was fetched from there."
+                f"{self.endpoint} redirects to {location and location[:_SHOWN]!r}; expected an "
+                f"address with {' or '.join(allowed)}. Nothing was fetched from there."
             )
         return target
 
@@ -131,8 +129,9 @@ def hub_from_environment(endpoint: str | None = None) -> Hub:
     token = os.environ.get("HF_TOKEN", "").strip() or None
     try:
         parts = urlsplit(given)
-        is_address = parts.scheme in ("https", "http") and bool(parts.hostname)
-        is_plain = not (parts.query or parts.fragment or parts.username) and (parts.port or 1) > 0
+        scheme, host, _ = _origin(given)
+        is_address = scheme in ("https", "http") and bool(host) and parts.port != 0
+        is_plain = not (parts.query or parts.fragment or parts.username) and given.isascii()
     except ValueError:
         is_address = is_plain = False
     if not (is_address and is_plain and given.isprintable() and " " not in given):
@@ -157,18 +156,10 @@ def check_online() -> None:
             raise TrunkError(f"{name}={value} forbids the network, so the hub was not asked.")
 
 
-def _opener() -> OpenerDirector:
-    """An opener for https and http through the system's proxies, which leaves statuses to us."""
-    from urllib import request
-
-    opener = request.OpenerDirector()
-    for handler in (request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler):
-        opener.add_handler(handler())
-    return opener
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port. ValueError: it has a port or a host that cannot be."""
     parts = urlsplit(url)
+    (parts.hostname or "").encode("idna")  # as the connection would: no empty or overlong label
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, parts.hostname, parts.port or default
 
@@ -176,8 +167,3 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _stated_sha256(stated: Mapping[str, str]) -> str | None:
     value = stated.get("x-linked-etag", "").removeprefix("W/").strip('"').lower()
     return value if _SHA256.fullmatch(value) else None
-
-
-def _stated_size(stated: Mapping[str, str]) -> int | None:
-    value = stated.get("x-linked-size", "")
-    return int(value) if value.isascii() and value.isdigit() else None

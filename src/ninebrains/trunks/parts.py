@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ninebrains.errors import OutputError, TrunkError
+from ninebrains.trunks.answers import is_strong
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,29 @@ class Part:
 
     def begin(self) -> tuple[int, Whole]:
         """How many bytes are here that can be gone on from, and the whole that they belong to."""
+        found = self._usable()
+        if found is None:
+            self.drop()
+        return found or (0, self.wanted)
+
+    def advice(self) -> str:
+        """What another run would begin with."""
+        if self._usable() is None:
+            return "Nothing that could be gone on from is kept; another run begins anew."
+        return "What has arrived is kept: run the same command again and it goes on from there."
+
+    def _usable(self) -> tuple[int, Whole] | None:
         try:
             size = self.path.stat().st_size
             whole = Whole(**json.loads(self._notes.read_bytes()))
-            if size and self._fits(size, whole):
-                return size, whole
-        except (OSError, ValueError, TypeError):
-            pass  # no part, or its note is damaged: begin anew
-        self.drop()
-        return 0, self.wanted
+            return (size, whole) if size and self._fits(size, whole) else None
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None  # no part, or its note is damaged
 
     def _fits(self, size: int, whole: Whole) -> bool:
         is_same = whole.url == self.wanted.url and self.wanted.sha256 in (None, whole.sha256)
         # Without a digest or an ETag nobody would notice that the file has changed in between.
-        can_check = whole.sha256 is not None or whole.etag is not None
+        can_check = whole.sha256 is not None or (whole.etag is not None and is_strong(whole.etag))
         return is_same and can_check and (whole.size_bytes is None or size <= whole.size_bytes)
 
     def note(self, whole: Whole) -> None:
@@ -95,8 +105,7 @@ class Part:
         """The error for a disk that takes no more."""
         return OutputError(
             f"could not write {self.path}: {error.strerror or error}. Free some space, or set "
-            "NINEBRAINS_HOME to another disk; then run the same command again. It goes on from "
-            "what has arrived."
+            f"NINEBRAINS_HOME to another disk; then run the same command again. {self.advice()}"
         )
 
 

@@ -60,7 +60,10 @@ def pull_trunk(
     entry = listed_trunk(wanted) if isinstance(wanted, str) else wanted
     name = entry.name if name is None else name
     check_own_name(name)
-    hub = hub_from_environment(endpoint)
+    try:
+        hub = hub_from_environment(endpoint)
+    except TrunkError as error:
+        raise TrunkError(f"{error}\n{by_hand(Hub(), entry, name)}") from error
     kept = None if replace else _kept(entry, name)
     if kept is not None:
         return kept
