@@ -52,6 +52,7 @@ def test_what_a_model_does_not_say_can_be_given(tmp_path):
     ("options", "message"),
     [
         (("--size", "big"), "--size is like 224 or 240x320"),
+        (("--size", "9" * 5000), "--size is like 224 or 240x320"),
         (("--fit", "squeeze"), "crop, pad or stretch"),
         (("--mean", "0.5,0.5", "--std", "1,1,1"), "--mean is three numbers"),
         (("--std", "1,1,1"), "both or neither"),
@@ -64,3 +65,11 @@ def test_options_that_make_no_sense_end_in_one_line_and_exit_code_2(tmp_path, op
     assert (code, output) == (2, "")
     assert message in errors
     assert "Traceback" not in errors
+
+
+def test_the_name_of_the_trunk_inside_is_refused_before_anything_is_read(tmp_path):
+    code, _, errors = run("add", tmp_path / "none.onnx", "--name", "octo")
+    assert (code, errors.strip()) == (
+        2,
+        "error: 'octo' comes with Ninebrains. Choose another name.",
+    )

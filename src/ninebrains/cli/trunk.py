@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,7 +45,9 @@ def add(
 ) -> None:
     """Turn an ONNX classifier into a trunk, check that its features are the same, and keep it."""
     from ninebrains.trunks import add_trunk, import_trunk, summarise
+    from ninebrains.trunks.store import check_own_name
 
+    check_own_name(name)
     overrides = _overrides(size=size, fit=fit, mean=mean, std=std, layout=layout, color=color)
     add_trunk(import_trunk(model, name, overrides), replace=replace)
     show_summary(summarise(name), as_json=as_json)
@@ -115,8 +118,9 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise TrunkError(f"--size is like 224 or 240x320 (height x width), not {text!r}")
+    if len(sides) > 2 or not all(re.fullmatch("[0-9]{1,9}", side) for side in sides):
+        shown = text if len(text) <= 40 else f"{text[:40]}..."
+        raise TrunkError(f"--size is like 224 or 240x320 (height x width), not {shown!r}")
     return int(sides[0]), int(sides[-1])
 
 

@@ -15,10 +15,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS
 from ninebrains.errors import TrunkError
 from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.patches import Patches, find_patches, is_transformer
+from ninebrains.trunks.sizing import Shapes, work_out_sizes
 from ninebrains.trunks.wiring import Layout, Wiring, int_list
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def find_features(model: onnx.ModelProto, form: InputForm, file_name: str) -> Po
             f"weights): its output {output!r} comes from {maker.op_type if maker else 'nothing'}. "
             "Expected an image classifier; detectors and segmenters cannot be trunks."
         )
-    shapes = _checked_shapes(model, file_name)
+    shapes = work_out_sizes(model, 1, file_name)[1]
     pooling = _find_pooling(wiring, form.name, found, shapes)
     if pooling is not None:
         return pooling
@@ -83,9 +83,7 @@ def find_features(model: onnx.ModelProto, form: InputForm, file_name: str) -> Po
     )
 
 
-def _find_pooling(
-    wiring: Wiring, photos: str, ends: list[str], shapes: dict[str, list[int | None]]
-) -> Pooling | None:
+def _find_pooling(wiring: Wiring, photos: str, ends: list[str], shapes: Shapes) -> Pooling | None:
     for node in reversed(wiring.graph.node):
         pooling = _as_pooling(node, wiring, shapes)
         # A squeeze-and-excitation block has a way around its pooling; the last one has none.
@@ -98,20 +96,6 @@ def _find_pooling(
         ):
             return pooling
     return None
-
-
-def _checked_shapes(model: onnx.ModelProto, file_name: str) -> dict[str, list[int | None]]:
-    try:
-        shapes = _shapes(model)
-    except Exception as error:
-        raise TrunkError(f"the shapes in {file_name} do not fit together: {error}") from error
-    for name, shape in shapes.items():
-        if math.prod(size or 1 for size in shape) > LARGEST_TENSOR_ELEMENTS:
-            raise TrunkError(
-                f"{file_name} would make a value {name!r} of the shape {shape} for one photo; the "
-                f"limit is {LARGEST_TENSOR_ELEMENTS:,} values."
-            )
-    return shapes
 
 
 def _above_last_layer(wiring: Wiring, output: str, varying: set[str]) -> str | None:
@@ -133,9 +117,7 @@ def _above_last_layer(wiring: Wiring, output: str, varying: set[str]) -> str | N
     return str(node.input[0]) if math.prod(kernel or [1]) == 1 else None
 
 
-def _as_pooling(
-    node: onnx.NodeProto, wiring: Wiring, shapes: dict[str, list[int | None]]
-) -> Pooling | None:
+def _as_pooling(node: onnx.NodeProto, wiring: Wiring, shapes: Shapes) -> Pooling | None:
     """The node as a mean over all places of a map, or None if it is no such thing."""
     if node.op_type not in ("GlobalAveragePool", "ReduceMean", "AveragePool"):
         return None
@@ -147,7 +129,7 @@ def _as_pooling(
         return None
     if node.op_type == "AveragePool":
         # A kernel may be larger than the map: what is outside does not count.
-        kernel, sides = int_list(node, "kernel_shape") or [], [size or 0 for size in shape[2:]]
+        kernel, sides = int_list(node, "kernel_shape") or [], shape[2:]
         whole = len(kernel) == 2 and all(k >= s > 0 for k, s in zip(kernel, sides, strict=True))
         return Pooling(output, source, "nchw") if whole and _is_single(shapes, output) else None
     axes = int_list(node, "axes")
@@ -166,20 +148,5 @@ def _is_convolved(wiring: Wiring, name: str) -> bool:
     return any(node is not None and node.op_type == "Conv" for node in makers)
 
 
-def _is_single(shapes: dict[str, list[int | None]], name: str) -> bool:
+def _is_single(shapes: Shapes, name: str) -> bool:
     return shapes.get(name, [])[2:] == [1, 1]
-
-
-def _shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
-    """Every value's shape as far as it can be told; None for a size that cannot."""
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    values = (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
-    return {
-        value.name: [
-            dim.dim_value if dim.HasField("dim_value") else None
-            for dim in value.type.tensor_type.shape.dim
-        ]
-        for value in values
-    }

@@ -26,14 +26,18 @@ from ninebrains.trunks.inputs import (
 from ninebrains.trunks.normalising import Normalisation
 from ninebrains.trunks.patches import Patches
 from ninebrains.trunks.probing import probe
-from ninebrains.trunks.reading import read_model
+from ninebrains.trunks.reading import read_model, sentence
 from ninebrains.trunks.rewriting import rewrite, set_outputs
 from ninebrains.trunks.settling import settle
+from ninebrains.trunks.sizing import computed_from_pixels, work_out_sizes
 from ninebrains.trunks.trunk import Floats, Trunk
+from ninebrains.trunks.weighing import check_work
+from ninebrains.trunks.wiring import Wiring
 
 if TYPE_CHECKING:
     import onnx
 
+LARGEST_BATCH = 1024
 LEAST_COSINE = 0.9999
 LARGEST_ERROR = 1e-3
 LARGEST_BATCH_ERROR = 1e-4
@@ -66,15 +70,23 @@ def import_trunk(
     path, overrides = Path(path), overrides or InputOverrides()
     model, digest = read_model(path)
     form = read_input(model, overrides, path.name)
+    _check_batch(form, path.name)
     fix_size(model, form)
     settled = settle(model, form, path.name)
     place = find_features(settled, form, path.name)
+    _check_work(model, form, place, path.name)
     normalisation = choose_normalisation(model, overrides, path.name)
     try:
         changed = rewrite(settled, form, place, normalisation)
         num_features, *map_size = _map_shape(changed)
     except BrainError as error:
-        raise TrunkError(f"{path.name}: {error}") from error
+        raise TrunkError(f"{path.name}: {sentence(error)}") from error
+    if map_size[0] > form.contract.height or map_size[1] > form.contract.width:
+        raise TrunkError(
+            f"the feature map of {path.name} has {map_size[0]}x{map_size[1]} places for photos of "
+            f"{form.contract.height}x{form.contract.width} pixels; expected no more places than "
+            "pixels, as of an image classifier."
+        )
     set_outputs(changed, num_features, (map_size[0], map_size[1]))
     trunk = Trunk(
         name=name,
@@ -121,6 +133,27 @@ def checking_photos(form: InputForm) -> Pixels:
             grain = np.sin(997.0 * across + 1373.0 * down * (photo + 1) + phase)
             photos[photo, :, :, channel] = 105 + 15 * channel + 70 * waves + 60 * disc + 9 * grain
     return np.clip(photos, 0, 255).astype(np.uint8)
+
+
+def _check_batch(form: InputForm, file_name: str) -> None:
+    """Refuse a fixed batch that no photos are worth."""
+    if form.batch is not None and form.batch > LARGEST_BATCH:
+        raise TrunkError(
+            f"{file_name} is made for batches of {form.batch:,} photos; the limit is "
+            f"{LARGEST_BATCH:,}. Export it with a free batch axis."
+        )
+
+
+def _check_work(
+    model: onnx.ModelProto, form: InputForm, place: Pooling | Patches, file_name: str
+) -> None:
+    """Refuse a network, as it was read, that would take too long up to its features."""
+    batch = form.batch or 1
+    end = place.pooled if isinstance(place, Pooling) else place.tokens
+    needed = Wiring(model).needed_for([end])
+    nodes = [node for node in model.graph.node if needed.intersection(node.output)]
+    constants = needed - computed_from_pixels(model)
+    check_work(nodes, work_out_sizes(model, batch, file_name)[1], constants, batch, file_name)
 
 
 def _map_shape(model: onnx.ModelProto) -> tuple[int, ...]:

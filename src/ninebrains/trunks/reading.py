@@ -46,14 +46,14 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
         model = onnx.load_model_from_string(data)
         is_model = bool(model.graph.node) and bool(model.graph.input)
     except Exception as error:
-        raise TrunkError(f"{path.name} is not an ONNX model: {error}") from error
+        raise TrunkError(f"{path.name} is not an ONNX model: {sentence(error)}") from error
     if not is_model:
-        raise TrunkError(f"{path.name} is not an ONNX model: it has no network inside")
+        raise TrunkError(f"{path.name} is not an ONNX model: it has no network inside.")
     digest = hashlib.sha256(data)
     try:
         check_operators(model)
     except BrainError as error:
-        raise TrunkError(f"{path.name}: {error}") from error
+        raise TrunkError(f"{path.name}: {sentence(error)}") from error
     for node in model.graph.node:
         if node.op_type in _UNREPEATABLE:
             raise TrunkError(
@@ -65,6 +65,11 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
     _lift_constants(model)
     _drop_given_inputs(model)
     return _modernised(model, path), digest.hexdigest()
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, with a full stop: others write on after it."""
+    return f"{str(error).rstrip().removesuffix('.')}."
 
 
 def _read_file(path: Path) -> bytes:
@@ -134,11 +139,11 @@ def _check_form(model: onnx.ModelProto, path: Path) -> None:
     texts = [text for node in model.graph.node for text in (node.name, *node.input, *node.output)]
     texts += [tensor.name for tensor in model.graph.initializer]
     if not all(isinstance(text, str) for text in texts):
-        raise TrunkError(f"{path.name} is not a sound ONNX model: it holds names that are no text")
+        raise TrunkError(f"{path.name} is not a sound ONNX model: it holds names that are no text.")
     try:
         onnx.checker.check_model(model)
     except Exception as error:
-        raise TrunkError(f"{path.name} is not a sound ONNX model: {error}") from error
+        raise TrunkError(f"{path.name} is not a sound ONNX model: {sentence(error)}") from error
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
 

@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ninebrains.errors import TrunkError
+from ninebrains.trunks.reading import sentence
+from ninebrains.trunks.weighing import (
+    LARGEST_CONSTANT_WORK,
+    LARGEST_LISTS,
+    most_elements,
+    work,
+)
 from ninebrains.trunks.wiring import Array, attribute
 
 if TYPE_CHECKING:
@@ -47,14 +54,14 @@ def work_out_sizes(
         file_name: for messages.
 
     Returns:
-        The values by name, and the shapes of all values that are known.
+        The values by name, and the shapes of all values and constants that are known.
 
     Raises:
         TrunkError: ONNX Runtime refuses these computations.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     values: Values = {}
-    left = LARGEST_FOLDED_ELEMENTS
+    left, left_work = LARGEST_FOLDED_ELEMENTS, LARGEST_CONSTANT_WORK
     while True:
         shapes = _shapes(model, num_photos, values, file_name)
         ready: list[onnx.NodeProto] = []
@@ -62,28 +69,35 @@ def work_out_sizes(
         for node in model.graph.node:
             if not node.output or node.output[0] in known:
                 continue
-            if node.op_type == "Shape" and node.input[0] in shapes:
-                sizes = np.array(shapes[node.input[0]], np.int64)
-                first, end = attribute(node, "start", 0), attribute(node, "end")
-                found[node.output[0]] = sizes[first:end]
+            if node.op_type in _SIZES and node.input[0] in shapes:
+                found[node.output[0]] = _sizes(node, shapes[node.input[0]])
                 known.add(node.output[0])
             elif node.op_type not in _SIZES and known.issuperset(filter(None, node.input)):
-                outputs = [name for name in node.output if name]
-                elements = sum(math.prod(shapes.get(name, [left + 1])) for name in outputs)
-                if elements <= left:
-                    left -= elements
+                elements, cost = most_elements(node, shapes), work(node, shapes)
+                listed = len(shapes.get(node.output[0], [])) == 1
+                most = min(left, LARGEST_LISTS) if listed else left
+                if elements is not None and elements <= most and cost <= left_work:
+                    left, left_work = left - elements, left_work - cost
                     ready.append(node)
-                    known.update(outputs)
+                    known.update(name for name in node.output if name)
         if not ready and not found:
             return values, shapes
         values |= found
         values |= _computed(model, ready, values, file_name)
 
 
+def _sizes(node: onnx.NodeProto, shape: list[int]) -> Array:
+    """What a Shape or Size node gives for a value of that shape."""
+    if node.op_type == "Size":
+        return np.array(math.prod(shape), np.int64)
+    first, end = attribute(node, "start", 0), attribute(node, "end")
+    return np.array(shape, np.int64)[first:end]
+
+
 def _shapes(model: onnx.ModelProto, num_photos: int, values: Values, file_name: str) -> Shapes:
     """The shapes that can be told, with what has been worked out in place of its makers."""
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     bare = onnx.ModelProto(ir_version=model.ir_version)
     bare.opset_import.extend(model.opset_import)
@@ -92,27 +106,49 @@ def _shapes(model: onnx.ModelProto, num_photos: int, values: Values, file_name: 
     graph.input.add().CopyFrom(model.graph.input[0])
     graph.input[0].type.tensor_type.shape.dim[0].dim_value = num_photos
     graph.node.extend(node for node in model.graph.node if not values.keys() & set(node.output))
+    found: Shapes = {}
     made = {name for node in graph.node for name in node.output}
     for tensor in model.graph.initializer:
+        found[tensor.name] = list(tensor.dims)
         if math.prod(tensor.dims) <= _LARGEST_SHOWN_ELEMENTS:
             graph.initializer.add().CopyFrom(tensor)
         else:  # weights are long to copy, and their shapes say enough
-            dims = list(tensor.dims)
-            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, dims))
+            _declare(graph, tensor.name, tensor.data_type, found[tensor.name])
     for name, value in values.items():
-        if name not in made:
-            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        if name in made:
+            continue
+        found[name] = list(value.shape)
+        if value.size <= _LARGEST_SHOWN_ELEMENTS:
+            graph.initializer.append(_tensor(value, name))
+        else:
+            _declare(graph, name, helper.np_dtype_to_tensor_dtype(value.dtype), found[name])
     graph.output.extend(onnx.ValueInfoProto(name=entry.name) for entry in model.graph.output)
     try:
-        inferred = onnx.shape_inference.infer_shapes(bare, data_prop=True).graph
+        # Without data_prop: it computes whatever it can, however large. What is needed is here.
+        inferred = onnx.shape_inference.infer_shapes(bare).graph
     except Exception as error:
-        raise TrunkError(f"the shapes in {file_name} do not fit together: {error}") from error
-    found: Shapes = {}
+        raise TrunkError(
+            f"the shapes in {file_name} do not fit together: {sentence(error)}"
+        ) from error
     for value in (*inferred.input, *inferred.value_info, *inferred.output):
         kind = value.type.tensor_type
         if kind.HasField("shape") and all(size.HasField("dim_value") for size in kind.shape.dim):
             found[value.name] = [size.dim_value for size in kind.shape.dim]
     return found
+
+
+def _declare(graph: onnx.GraphProto, name: str, kind: int, shape: list[int]) -> None:
+    """Say type and shape of a value that is given."""
+    from onnx import helper
+
+    graph.input.append(helper.make_tensor_value_info(name, kind, shape))
+
+
+def _tensor(value: Array, name: str) -> onnx.TensorProto:
+    from onnx import numpy_helper
+
+    array = np.ascontiguousarray(value).reshape(value.shape)  # the first makes 0-D to 1-D
+    return numpy_helper.from_array(array, name)
 
 
 def _computed(
@@ -121,7 +157,6 @@ def _computed(
     """What the nodes give, whose inputs are constants, values or made by nodes before them."""
     import onnx
     import onnxruntime
-    from onnx import numpy_helper
 
     if not nodes:
         return {}
@@ -132,9 +167,7 @@ def _computed(
     small.graph.name = "sizes"
     small.graph.node.extend(nodes)
     small.graph.initializer.extend(t for t in model.graph.initializer if t.name in needed)
-    for name in sorted(needed & set(values)):
-        array = np.ascontiguousarray(values[name])
-        small.graph.initializer.append(numpy_helper.from_array(array, name))
+    small.graph.initializer.extend(_tensor(values[n], n) for n in sorted(needed & set(values)))
     small.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -146,6 +179,6 @@ def _computed(
         found = session.run(outputs, {})
     except Exception as error:
         raise TrunkError(
-            f"ONNX Runtime refuses what {file_name} does with sizes: {error}"
+            f"ONNX Runtime refuses what {file_name} does with sizes: {sentence(error)}"
         ) from error
     return dict(zip(outputs, (np.asarray(value) for value in found), strict=True))
