@@ -84,6 +84,19 @@ def _resizing(factor):
     return change
 
 
+def _cropping(net):
+    pads = net.constant("pads", np.array([0, 0, 0, 0, 0, 0, -100, -100]))
+    net.node("Pad", ["plain", pads], "middle")
+
+
+def _many_maps(net):
+    scales = net.constant("scales", np.array([1, 1, 500, 500], np.float32))
+    net.node("Resize", ["plain", "", scales], "m0", mode="nearest")
+    for step in range(20):
+        net.node("Relu", [f"m{step}"], f"m{step + 1}")
+    net.node("MaxPool", ["m20"], "middle", kernel_shape=[500, 500], strides=[500, 500])
+
+
 def _wide_window(net):
     net.node("LRN", ["plain"], "middle", size=2**31 - 1)
 
@@ -111,11 +124,16 @@ ABSURD = {
         "multiplications for a batch of 1, longest in the operator 'MaxPool'",
     ),
     "a huge window in the channels": (lambda: _classifier(_wide_window), "'LRN'"),
+    "fewer than no places": (lambda: _classifier(_cropping), "'Pad'.* cannot be told beforehand"),
     "a map larger than the photo": (
         lambda: _classifier(_resizing(10.0)),
         "80x80 places for photos of 16x16 pixels",
     ),
     "an enormous map": (lambda: _classifier(_resizing(2000.0)), "3,072,000,000 values"),
+    "many large maps": (
+        lambda: _classifier(_many_maps),
+        "2,[0-9]{3},[0-9]{3},[0-9]{3} values up to",
+    ),
     "a batch of too many": (
         lambda: networks.torchvision(shape=(100_000, 3, 16, 16)).model(),
         "batches of 100,000 photos; the limit is 1,024",

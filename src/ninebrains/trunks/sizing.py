@@ -133,7 +133,9 @@ def _shapes(model: onnx.ModelProto, num_photos: int, values: Values, file_name: 
     for value in (*inferred.input, *inferred.value_info, *inferred.output):
         kind = value.type.tensor_type
         if kind.HasField("shape") and all(size.HasField("dim_value") for size in kind.shape.dim):
-            found[value.name] = [size.dim_value for size in kind.shape.dim]
+            shape = [size.dim_value for size in kind.shape.dim]
+            if min(shape, default=0) >= 0:  # nonsense is told as readily as sizes are
+                found[value.name] = shape
     return found
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS
+from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS, LARGEST_TOTAL_ELEMENTS
 from ninebrains.errors import TrunkError
 from ninebrains.trunks.wiring import attribute, int_list
 
@@ -66,7 +66,7 @@ def check_work(
         TrunkError: with the operator that asks for most.
     """
     limits = {False: LARGEST_WORK, True: LARGEST_CONSTANT_WORK}
-    listed = 0
+    listed = held = 0
     totals, worst = dict.fromkeys(limits, 0), dict.fromkeys(limits, (0, ""))
     for node in nodes:
         shown = f"the operator {node.op_type!r} that makes {node.output[0]!r}"
@@ -80,6 +80,13 @@ def check_work(
             raise TrunkError(
                 f"{file_name}: {shown} would hold {elements:,} values for a batch of {num_photos}; "
                 f"the limit is {LARGEST_TENSOR_ELEMENTS:,}. Export a smaller network."
+            )
+        held += elements
+        if held > LARGEST_TOTAL_ELEMENTS:
+            raise TrunkError(
+                f"{file_name} would make {held:,} values up to {shown}, for a batch of "
+                f"{num_photos}; the limit is {LARGEST_TOTAL_ELEMENTS:,}. Export a smaller network, "
+                "with a free batch axis."
             )
         is_constant = node.output[0] in constants
         if is_constant and len(shapes.get(node.output[0], [])) == 1:
