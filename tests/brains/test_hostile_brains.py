@@ -465,6 +465,13 @@ def weight_of_ten_gigabytes(model):
     model.graph.initializer.add(name="big", data_type=1, dims=[2_500_000_000])
 
 
+def sizes_joined_again_and_again(model):
+    model.graph.node.append(node("Shape", ["photos"], ["size0"]))
+    for turn in range(30):
+        same = f"size{turn}"
+        model.graph.node.append(node("Concat", [same, same], [f"size{turn + 1}"], axis=0))
+
+
 def weight_of_negative_size(model):
     model.graph.initializer.add(name="big", data_type=1, dims=[-1])
 
@@ -557,6 +564,7 @@ def too_many_operators(model):
         (no_scores, "a classify brain gives scores"),
         (strange_output, "a classify brain gives scores"),
         (output_from_nowhere, "'unfamiliar'|shapes do not fit"),
+        (sizes_joined_again_and_again, "'Concat' would join"),
         (too_many_operators, "50,0.. operators"),
     ],
 )

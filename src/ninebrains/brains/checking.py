@@ -20,6 +20,9 @@ LARGEST_GRAPH_BYTES = 64 * 1024 * 1024
 LARGEST_NUM_NODES = 50_000
 LARGEST_TENSOR_ELEMENTS = 1 << 28
 LARGEST_TOTAL_ELEMENTS = 1 << 31
+LARGEST_JOINED_SIZES = 1 << 22
+# What shape inference follows sizes through. A node that is not here gives one new value.
+_PASS_ON = ("Add", "Cast", "Gather", "Identity", "Mul", "Slice", "Squeeze", "Sub", "Unsqueeze")
 _INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 _TYPES = (*_INTEGERS, "BOOL", "FLOAT16", "FLOAT", "DOUBLE")
 
@@ -173,6 +176,7 @@ def infer_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
         sizes = value.type.tensor_type.shape.dim
         if sizes and not sizes[0].HasField("dim_value"):
             sizes[0].dim_value = 1
+    _check_sizes_joined(bare)
     try:
         inferred = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True).graph
     except Exception as error:
@@ -185,6 +189,23 @@ def infer_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
             shapes[value.name] = tuple(size.dim_value for size in sizes)
     _check_totals(model, shapes)
     return shapes
+
+
+def _check_sizes_joined(model: onnx.ModelProto) -> None:
+    """Limit what shape inference computes itself: sizes that are joined and joined again."""
+    lists = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 1]
+    lengths = {tensor.name: tensor.dims[0] for tensor in lists}
+    for node in model.graph.node:
+        read = [lengths.get(name, 1) for name in node.input]
+        length = sum(read) if node.op_type == "Concat" else 1
+        if node.op_type in _PASS_ON:
+            length = max(read, default=1)
+        if length > LARGEST_JOINED_SIZES:
+            raise BrainError(
+                f"operator {node.op_type!r} would join {length:,} values one by one; the limit is "
+                f"{LARGEST_JOINED_SIZES:,}"
+            )
+        lengths.update(dict.fromkeys(node.output, length))
 
 
 def _check_totals(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
