@@ -110,7 +110,7 @@ def _brains(
     found: dict[str, dict[str, list[float]]] = {
         f"{photos.name}: {kind}": {trunk: [] for trunk in TRUNKS} for kind in kinds
     }
-    photo = sorted(path for path in photos.rglob("*") if path.is_file())[0]
+    photo = sorted(photos.rglob("*.jp*g"))[0]
     for seed in range(seeds):
         for trunk in TRUNKS:
             brain = folder / f"{photos.name}-{trunk}-{seed}.brain"
