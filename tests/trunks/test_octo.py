@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from tools.trunk.pack import rounded
 
 from ninebrains.brains.graph import unpack
 from ninebrains.cli.doctor import doctor
@@ -150,3 +151,15 @@ def test_loading_it_needs_neither_onnx_nor_its_runtime():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_rounding_weights_to_8_bits_loses_little_of_each_channel():
+    weight = np.random.default_rng(0).normal(size=(6, 40, 3, 3)).astype(np.float32)
+    weight *= np.array([1e-4, 0.01, 0.1, 1.0, 10.0, 0.0], np.float32)[:, None, None, None]
+    weight[2, 0, 0, 0] = 3.0  # one weight far from the others must not blunt them all
+    numbers, factors = rounded(weight)
+    assert (numbers.dtype, factors.shape) == (np.int8, (6,))
+    back = np.frombuffer(embedded.multiplied(numbers, factors), np.float32).reshape(weight.shape)
+    lost = np.square(back - weight).sum((1, 2, 3))
+    assert np.all(lost[:5] < 0.005 * np.square(weight[:5]).sum((1, 2, 3)))
+    assert not back[5].any()
