@@ -209,9 +209,19 @@ def test_a_disk_that_fills_while_saving_leaves_the_old_brain(stored_trunk, pets,
     assert [path.name for path in tmp_path.iterdir()] == ["out.brain"]
 
 
+# Tests that run in the background of a shell would hand down that Ctrl-C is to be ignored.
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv[0] = "ninebrains"
+from ninebrains.cli import main
+main()
+"""
+
+
 def start_training(photos, trunk, out):
     """`ninebrains train` in a process of its own."""
-    command = [sys.executable, "-m", "ninebrains.cli", "train", photos, "--trunk", trunk, "-o", out]
+    command = [sys.executable, "-c", LISTENING, "train", photos, "--trunk", trunk, "-o", out]
     return subprocess.Popen(
         [*map(str, command), "--overwrite"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
