@@ -194,7 +194,8 @@ def _name_of(wanted: str) -> str:
             return names[0]
     raise TrunkError(
         f"there is no trunk {wanted!r}; known are: {', '.join(known)}. Add one with "
-        "`ninebrains trunk add MODEL.onnx --name NAME`, or fetch one: `ninebrains trunk pull --list`."
+        "`ninebrains trunk add MODEL.onnx --name NAME`, or fetch one of those that "
+        "`ninebrains trunk pull --list` shows."
     )
 
 
