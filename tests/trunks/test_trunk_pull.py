@@ -127,6 +127,12 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(entry, serve
         pull(entry, servers, name="../up")
 
 
+def test_a_password_in_the_endpoint_is_not_repeated(entry, servers):
+    with pytest.raises(TrunkError, match="HF_TOKEN") as caught:
+        pull(entry, servers, endpoint="http://me:secret@127.0.0.1:9")
+    assert "secret" not in str(caught.value)
+
+
 def test_the_embedded_trunk_cannot_be_replaced_by_a_pulled_one(entry, servers):
     with pytest.raises(TrunkError, match="'octo' comes with Ninebrains"):
         pull(entry, servers, name="octo", replace=True)

@@ -131,9 +131,14 @@ def hub_from_environment(endpoint: str | None = None) -> Hub:
         parts = urlsplit(given)
         scheme, host, _ = _origin(given)
         is_address = scheme in ("https", "http") and bool(host) and parts.port != 0
-        is_plain = not (parts.query or parts.fragment or parts.username) and given.isascii()
+        is_plain = not (parts.query or parts.fragment) and given.isascii()
     except ValueError:
         is_address = is_plain = False
+    if "@" in given:  # not repeated: what stands before it may be a password
+        raise TrunkError(
+            "the hub's endpoint holds a user name or password; expected an address such as "
+            f"{DEFAULT_ENDPOINT}. Put a token into HF_TOKEN instead."
+        )
     if not (is_address and is_plain and given.isprintable() and " " not in given):
         raise TrunkError(
             f"the hub's endpoint is {given!r}; expected an address such as {DEFAULT_ENDPOINT}. "
