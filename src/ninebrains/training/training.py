@@ -105,7 +105,7 @@ def train(
     Example:
         >>> brain = train("photos/")  # doctest: +SKIP
         >>> brain.metrics.accuracy.value  # doctest: +SKIP
-        0.985
+        0.85
     """
     return fit(photos, trunk=trunk, task=task, recipe=recipe, name=name, progress=progress).brain
 

@@ -65,11 +65,39 @@ def check_work(
     Raises:
         TrunkError: with the operator that asks for most.
     """
+    _check_values(nodes, shapes, constants, num_photos, file_name)
     limits = {False: LARGEST_WORK, True: LARGEST_CONSTANT_WORK}
+    for is_constant, limit in limits.items():
+        costs = [
+            (work(node, shapes), _shown(node))
+            for node in nodes
+            if (node.output[0] in constants) == is_constant
+        ]
+        total = sum(cost for cost, _ in costs)
+        if total > limit:
+            what = "from constants alone" if is_constant else f"for a batch of {num_photos}"
+            raise TrunkError(
+                f"{file_name} would take as long as {total:,} multiplications {what}, longest in "
+                f"{max(costs)[1]}; the limit is {limit:,}. Export a smaller network, with a free "
+                "batch axis."
+            )
+
+
+def _shown(node: onnx.NodeProto) -> str:
+    return f"the operator {node.op_type!r} that makes {node.output[0]!r}"
+
+
+def _check_values(
+    nodes: Sequence[onnx.NodeProto],
+    shapes: Sizes,
+    constants: set[str],
+    num_photos: int,
+    file_name: str,
+) -> None:
+    """Limit each value, all of them, and lists of constants."""
     listed = held = 0
-    totals, worst = dict.fromkeys(limits, 0), dict.fromkeys(limits, (0, ""))
     for node in nodes:
-        shown = f"the operator {node.op_type!r} that makes {node.output[0]!r}"
+        shown = _shown(node)
         elements = most_elements(node, shapes)
         if elements is None:
             raise TrunkError(
@@ -88,24 +116,12 @@ def check_work(
                 f"{num_photos}; the limit is {LARGEST_TOTAL_ELEMENTS:,}. Export a smaller network, "
                 "with a free batch axis."
             )
-        is_constant = node.output[0] in constants
-        if is_constant and len(shapes.get(node.output[0], [])) == 1:
+        if node.output[0] in constants and len(shapes.get(node.output[0], [])) == 1:
             listed += elements
         if listed > LARGEST_LISTS:
             raise TrunkError(
                 f"{file_name} would make lists of {listed:,} sizes and other constants up to "
                 f"{shown}; the limit is {LARGEST_LISTS:,}. Export the model with fixed shapes."
-            )
-        cost = work(node, shapes)
-        totals[is_constant] += cost
-        worst[is_constant] = max(worst[is_constant], (cost, shown))
-    for is_constant, limit in limits.items():
-        if totals[is_constant] > limit:
-            what = "from constants alone" if is_constant else f"for a batch of {num_photos}"
-            raise TrunkError(
-                f"{file_name} would take as long as {totals[is_constant]:,} multiplications "
-                f"{what}, longest in {worst[is_constant][1]}; the limit is {limit:,}. Export a "
-                "smaller network, with a free batch axis."
             )
 
 
