@@ -40,7 +40,7 @@ def test_a_classifier_gives_every_label_surest_first_with_scores_that_sum_to_one
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1)
     assert {instance.label_id for instance in answer.instances} == {"id-cat", "id-dog", "id-sofa"}
-    assert answer.top is answer.instances[0]
+    assert answer.top == answer.instances[0]
     assert answer.features.shape == (CHANNELS,)
     assert len(make_brain().run(photo(), top=2).instances) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,34 +36,68 @@ class Instance:
     value: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inference:
     """What a brain answers about one photo.
 
     Attributes:
         brain: the brain's name and version, `name@version`.
-        instances: one for each label, the surest first (in label order for regression).
+        answers: what the network gave for each label, by index: scores, or measured values for a
+            regression brain. Empty where a network from elsewhere has no labels.
         unfamiliar: how unlike the training photos this one is; above 1.0 trust no label. None for
             brains that do not measure it.
         photo_size: (width, height) of the upright photo.
         timings: milliseconds by step: `decode_ms`, `run_ms`.
         features: the trunk's feature vector, float32[D].
+        outputs: by name, what a network from elsewhere gave that is none of the above.
+        limit: how many instances are kept; all where None.
     """
 
     brain: str
-    instances: tuple[Instance, ...]
+    answers: Floats = field(repr=False)
     unfamiliar: float | None
     photo_size: tuple[int, int]
     timings: Mapping[str, float]
     contract: Contract = field(repr=False)
+    labels: Sequence[Label] = field(default=(), repr=False)
+    is_measured: bool = field(default=False, repr=False)
     features: Floats | None = field(default=None, repr=False)
     heatmaps: Floats | None = field(default=None, repr=False)
-    labels: Sequence[Label] = field(default=(), repr=False)
+    outputs: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict, repr=False)
+    limit: int | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """One for each label, the surest first (in label order for regression).
+
+        Made when first asked for: most callers only want the top one of each of many brains.
+        """
+        if self.is_measured:
+            return tuple(self._instance(index) for index in range(len(self.answers)))
+        # Stable: among equal scores the lower index comes first, on every machine.
+        order = np.argsort(-self.answers, kind="stable")
+        shown = order if self.limit is None else order[: max(self.limit, 1)]
+        return tuple(self._instance(int(index)) for index in shown)
+
+    def _instance(self, index: int) -> Instance:
+        label, answer = self.labels[index], float(self.answers[index])
+        if self.is_measured:
+            return Instance(label.name, label.id, index, 1.0, answer)
+        return Instance(label.name, label.id, index, answer)
+
+    @cached_property
     def top(self) -> Instance:
-        """The surest instance."""
-        return self.instances[0]
+        """The surest instance.
+
+        Raises:
+            BrainError: it is the answer of a network from elsewhere that has no labels.
+        """
+        if not len(self.answers):
+            raise BrainError(
+                f"{self.brain} has no labels; its answer is in `outputs`: "
+                f"{', '.join(self.outputs) or 'nothing'}"
+            )
+        return self._instance(0 if self.is_measured else int(self.answers.argmax()))
 
     @property
     def is_familiar(self) -> bool:
@@ -72,7 +107,7 @@ class Inference:
     @property
     def answer(self) -> str | None:
         """The top label's name, or None for "none of these"."""
-        return self.top.label if self.is_familiar else None
+        return self.top.label if len(self.answers) and self.is_familiar else None
 
     def at_least(self, threshold: float) -> tuple[Instance, ...]:
         """The instances whose score reaches `threshold`, the surest first."""
@@ -148,29 +183,18 @@ def make_inference(
         timings: milliseconds by step.
         top: keep only that many instances, one at least.
     """
-    if manifest.task == "regress":
-        instances = [
-            Instance(label.name, label.id, label.index, 1.0, float(values["values"][label.index]))
-            for label in manifest.labels
-        ]
-    else:
-        scores = values["scores"]
-        # Stable: among equal scores the lower index comes first, on every machine.
-        order = np.argsort(-scores, kind="stable")
-        shown = order if top is None else order[: max(top, 1)]
-        instances = [
-            Instance(label.name, label.id, label.index, float(scores[label.index]))
-            for label in (manifest.labels[place] for place in shown)
-        ]
     unfamiliar = values.get("unfamiliar")
+    is_measured = manifest.task == "regress"
     return Inference(
         brain=f"{manifest.name}@{manifest.version}",
-        instances=tuple(instances),
+        answers=values["values" if is_measured else "scores"],
         unfamiliar=None if unfamiliar is None else float(unfamiliar),
         photo_size=photo_size,
         timings=timings,
         contract=manifest.contract,
+        labels=manifest.labels,
+        is_measured=is_measured,
         features=values.get("features"),
         heatmaps=values.get("heatmap"),
-        labels=manifest.labels,
+        limit=top,
     )
