@@ -21,6 +21,8 @@ from ninebrains.trunks.wiring import Layout
 if TYPE_CHECKING:
     import onnx
 
+LARGEST_BATCH = 1024
+
 
 @dataclass(frozen=True)
 class InputOverrides:
@@ -29,6 +31,7 @@ class InputOverrides:
     Attributes:
         size: (height, width) in pixels, for networks that leave it open.
         fit: how photos of other proportions are fitted.
+        pad_color: R, G, B of the bars, where `fit` is `pad` and they matter.
         mean: R, G, B in units of 0 to 1, as torchvision's.
         std: R, G, B in units of 0 to 1.
         layout: `nchw` or `nhwc`.
@@ -38,6 +41,7 @@ class InputOverrides:
 
     size: tuple[int, int] | None = None
     fit: Fit = "crop"
+    pad_color: tuple[int, int, int] | None = None
     mean: Triple | None = None
     std: Triple | None = None
     layout: Layout | None = None
@@ -86,7 +90,8 @@ def read_input(model: onnx.ModelProto, overrides: InputOverrides, file_name: str
     """Tell layout and size from the input's shape.
 
     Raises:
-        TrunkError: no photo input, or the size or layout has to be given.
+        TrunkError: no photo input, a fixed batch that no photos are worth, or the size or layout
+            has to be given.
     """
     from onnx import TensorProto
 
@@ -100,7 +105,7 @@ def read_input(model: onnx.ModelProto, overrides: InputOverrides, file_name: str
         raise TrunkError(
             f"{file_name} takes {shown} values; expected photos as FLOAT (float32) or UINT8. "
             + (
-                "Whole numbers are what networks for text take; they cannot be trunks."
+                "Whole numbers are what networks for text take; they cannot look at photos."
                 if shown in ("INT32", "INT64")
                 else "Export it again."
             )
@@ -112,6 +117,11 @@ def read_input(model: onnx.ModelProto, overrides: InputOverrides, file_name: str
             "[N,3,H,W] or [N,H,W,3]."
         )
     layout = _layout(sizes, overrides.layout, file_name)
+    if sizes[0] is not None and sizes[0] > LARGEST_BATCH:
+        raise TrunkError(
+            f"{file_name} is made for batches of {sizes[0]:,} photos; the limit is "
+            f"{LARGEST_BATCH:,}. Export it with a free batch axis."
+        )
     height, width = sizes[2:] if layout == "nchw" else sizes[1:3]
     return InputForm(
         name=str(inputs[0].name),
@@ -172,7 +182,8 @@ def _layout(sizes: list[int | None], given: Layout | None, file_name: str) -> La
         return "nchw" if channels_first else "nhwc"
     raise TrunkError(
         f"the input of {file_name} has the shape {_shown(sizes)}, which does not tell where the "
-        "channels are. Say --layout nchw (PyTorch) or --layout nhwc (TensorFlow)."
+        "channels are. Say --layout nchw (PyTorch) or --layout nhwc (TensorFlow); in Python "
+        'layout="nchw" or layout="nhwc".'
     )
 
 
@@ -184,15 +195,16 @@ def _contract(
     if fixed is not None and size != fixed:
         raise TrunkError(
             f"{file_name} is made for photos of {height}x{width} pixels (height x width); another "
-            "size was asked for. Leave --size out."
+            "size was asked for. Leave --size (in Python size) out."
         )
     if size is None:
         raise TrunkError(
             f"{file_name} leaves the photos' size open. Say the one it was trained with, such as "
-            "--size 224 or --size 240x320 (height x width)."
+            "--size 224 or --size 240x320 (height x width); in Python size=(240, 320)."
         )
+    bars = Contract.pad_color if overrides.pad_color is None else overrides.pad_color
     try:
-        return Contract(size[0], size[1], fit=overrides.fit)
+        return Contract(size[0], size[1], fit=overrides.fit, pad_color=bars)
     except ValueError as error:
         raise TrunkError(str(error)) from error
 

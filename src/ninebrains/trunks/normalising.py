@@ -175,5 +175,6 @@ def ask(file_name: str) -> TrunkError:
     """The error for a network whose normalisation is not known."""
     return TrunkError(
         f"how {file_name} wants its input normalised cannot be told for certain. Say it with "
-        f"--mean and --std (units of 0 to 1, R,G,B) as its authors did in training:{SETTINGS}"
+        "--mean and --std (units of 0 to 1, R,G,B), in Python mean=(0.485, 0.456, 0.406) and so "
+        f"on, as its authors did in training:{SETTINGS}"
     )

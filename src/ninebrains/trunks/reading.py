@@ -21,20 +21,25 @@ if TYPE_CHECKING:
 LARGEST_FILE_BYTES = 1024**3
 _LEAST_OPSET, _USUAL_OPSET = 13, 17
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
-_UNREPEATABLE = {
+# Of these, every answer depends on the other photos in the batch.
+MIXING = {
     "DynamicQuantizeLinear": "scales by the whole batch, so the answer for one photo would depend "
     "on the others. Use the float32 model, or static quantisation",
-    **dict.fromkeys(
-        (*_RANDOM, "Multinomial", "Bernoulli"),
-        "draws random numbers, so answers could not be repeated. Export the model for inference",
-    ),
 }
+_UNREPEATABLE = dict.fromkeys(
+    (*_RANDOM, "Multinomial", "Bernoulli"),
+    "draws random numbers, so answers could not be repeated. Export the model for inference",
+)
 
 
-def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
+def read_model(path: Path, *, may_mix: bool = False) -> tuple[onnx.ModelProto, str]:
     """Read a network whole; return it and the SHA-256 (hex) of everything that was read.
 
     Constants are initialisers afterwards, and the only inputs are those that a caller must give.
+
+    Args:
+        path: the ONNX file; weights in other files lie in its folder.
+        may_mix: whether operators are allowed whose answers depend on the whole batch.
 
     Raises:
         TrunkError: no ONNX model, too large, unsafe, or not repeatable.
@@ -54,11 +59,10 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
         check_operators(model)
     except BrainError as error:
         raise TrunkError(f"{path.name}: {sentence(error)}") from error
+    refused = _UNREPEATABLE if may_mix else _UNREPEATABLE | MIXING
     for node in model.graph.node:
-        if node.op_type in _UNREPEATABLE:
-            raise TrunkError(
-                f"{path.name}: the operator {node.op_type!r} {_UNREPEATABLE[node.op_type]}."
-            )
+        if node.op_type in refused:
+            raise TrunkError(f"{path.name}: the operator {node.op_type!r} {refused[node.op_type]}.")
     for tensor in model.graph.initializer:
         digest.update(_bring_inside(tensor, path))
     _check_form(model, path)

@@ -9,19 +9,22 @@ follows from them and from constants is computed, after it is known to be small.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ninebrains.errors import TrunkError
+from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.reading import sentence
 from ninebrains.trunks.weighing import (
     LARGEST_CONSTANT_WORK,
     LARGEST_LISTS,
+    check_work,
     most_elements,
     work,
 )
-from ninebrains.trunks.wiring import Array, attribute
+from ninebrains.trunks.wiring import Array, Wiring, attribute
 
 if TYPE_CHECKING:
     import onnx
@@ -84,6 +87,21 @@ def work_out_sizes(
             return values, shapes
         values |= found
         values |= _computed(model, ready, values, file_name)
+
+
+def check_work_up_to(
+    model: onnx.ModelProto, form: InputForm, ends: Iterable[str], file_name: str
+) -> None:
+    """Refuse a network, as it was read, that would take too long up to the values `ends`.
+
+    Raises:
+        TrunkError: with the operator that asks for most.
+    """
+    batch = form.batch or 1
+    needed = Wiring(model).needed_for(ends)
+    nodes = [node for node in model.graph.node if needed.intersection(node.output)]
+    constants = needed - computed_from_pixels(model)
+    check_work(nodes, work_out_sizes(model, batch, file_name)[1], constants, batch, file_name)
 
 
 def _sizes(node: onnx.NodeProto, shape: list[int]) -> Array:
