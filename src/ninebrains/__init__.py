@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 from ninebrains.errors import (
     BrainError,
+    ClosedError,
     DataError,
+    DeadlineError,
     ExtraError,
     NinebrainsError,
     OutputError,
+    OverloadError,
     PhotoError,
     TrunkError,
 )
@@ -34,14 +37,17 @@ __version__ = "0.1.0"
 __all__ = [
     "Brain",
     "BrainError",
+    "ClosedError",
     "Contract",
     "DataError",
+    "DeadlineError",
     "ExtraError",
     "Inference",
     "Instance",
     "Limits",
     "NinebrainsError",
     "OutputError",
+    "OverloadError",
     "PhotoError",
     "Recipe",
     "TrunkError",

@@ -6,6 +6,9 @@
     ├── TrunkError      a backbone that cannot be imported, found or trusted
     ├── BrainError      a brain file that is damaged, hostile, too new or misused
     ├── OutputError     a result that cannot be written where it was asked for
+    ├── OverloadError   a request refused at once, because too many are waiting
+    ├── DeadlineError   a request that could not be answered by its deadline
+    ├── ClosedError     a request to a mind that is closed or closing
     └── ExtraError      a feature whose optional packages are not installed
 
 Every message says what was received, what was expected and what to do about it. The command line
@@ -37,6 +40,18 @@ class BrainError(NinebrainsError):
 
 class OutputError(NinebrainsError):
     """A result that cannot be written where it was asked for."""
+
+
+class OverloadError(NinebrainsError):
+    """A request refused at once: too many are waiting, or its deadline could not be kept."""
+
+
+class DeadlineError(NinebrainsError):
+    """A request that was not answered by its deadline, or whose deadline makes no sense."""
+
+
+class ClosedError(NinebrainsError):
+    """A request to a mind that was closed before it could answer."""
 
 
 class ExtraError(NinebrainsError):
