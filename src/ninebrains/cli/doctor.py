@@ -24,7 +24,10 @@ _PACKAGES = (
     "threadpoolctl",
     "pynacl",
 )
-_EXTRAS = {"pi_heif": ("heif", "reads HEIC photos from iPhones")}
+_EXTRAS = {
+    "pi_heif": ("heif", "reads HEIC photos from iPhones"),
+    "cv2": ("video", "reads videos and cameras"),
+}
 _FEATURES = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",

@@ -15,6 +15,7 @@ from ninebrains.photos.dataset import (
 from ninebrains.photos.duplicates import Duplicates, duplicate_groups
 from ninebrains.photos.facts import PhotoFacts, examine, examine_all
 from ninebrains.photos.reading import find_photos, read_dataset
+from ninebrains.photos.sources import Source, open_source
 from ninebrains.photos.splitting import Split, split_photos
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Photo",
     "PhotoFacts",
     "Problem",
+    "Source",
     "Split",
     "Task",
     "audit",
@@ -32,6 +34,7 @@ __all__ = [
     "examine",
     "examine_all",
     "find_photos",
+    "open_source",
     "printable",
     "shortened",
     "read_dataset",

@@ -177,7 +177,7 @@ def find_photos(sources: Iterable[str | os.PathLike[str]]) -> Dataset:
     Raises:
         DataError: a source that is not there, or no photos at all.
     """
-    paths = [path for source in sources for path in _expand(source)]
+    paths = [path for source in sources for path in expand(source)]
     if not paths:
         raise DataError(
             "no photos were named; expected files, folders or patterns like photos/*.jpg."
@@ -208,7 +208,7 @@ def _as_named(name: str, source: Path, full: Path, root: Path) -> str:
     return printable(str(source / inner))
 
 
-def _expand(source: str | os.PathLike[str]) -> list[Path]:
+def expand(source: str | os.PathLike[str]) -> list[Path]:
     """The source itself where it exists, else what it matches as a pattern."""
     path = Path(source)
     if os.path.lexists(path):

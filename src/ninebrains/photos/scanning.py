@@ -97,7 +97,7 @@ class Scan:
         if extension in _EXTENSIONS:
             return True
         try:
-            head = _head(path)
+            head = head_of(path)
         except OSError as error:
             self.report(path, error)
             return False
@@ -140,10 +140,10 @@ def _identity(folder: Path) -> _Identity:
     return status.st_dev, status.st_ino
 
 
-def _head(path: Path) -> bytes:
-    """The first 32 bytes of a file; none of a pipe or device, which could block or never end."""
+def head_of(path: Path, num_bytes: int = 32) -> bytes:
+    """The first bytes of a file; none of a pipe or device, which could block or never end."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.read(handle, 32) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+        return os.read(handle, num_bytes) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
     finally:
         os.close(handle)
