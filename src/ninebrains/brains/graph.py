@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -44,11 +44,14 @@ class Graph:
         """SHA-256 (hex) of `data`. It names every weight by its hash, so it stands for them too."""
         return hashlib.sha256(self.data).hexdigest()
 
-    def session(self, threads: int | None = None) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    def session(
+        self, threads: int | None = None, *, configure: Callable[[Any], None] | None = None
+    ) -> Any:  # noqa: ANN401 - onnxruntime has no types
         """Compile for this machine's processor with ONNX Runtime.
 
         Args:
             threads: for one run; by default as many as the process may use.
+            configure: sets further options; is given the `onnxruntime.SessionOptions`.
 
         Raises:
             BrainError: ONNX Runtime refuses the graph.
@@ -67,6 +70,8 @@ class Graph:
             list(self.weights.values()),
             [len(data) for data in self.weights.values()],
         )
+        if configure is not None:
+            configure(options)
         try:
             return onnxruntime.InferenceSession(
                 self.data,

@@ -27,6 +27,7 @@ _PACKAGES = (
 _EXTRAS = {
     "pi_heif": ("heif", "reads HEIC photos from iPhones"),
     "cv2": ("video", "reads videos and cameras"),
+    "openvino": ("openvino", "is often faster, most where the processor has bfloat16 (see tune)"),
 }
 _FEATURES = {
     "avx2": "AVX2",
