@@ -28,6 +28,7 @@ from ninebrains.errors import (
 if TYPE_CHECKING:
     from ninebrains.brains import Brain, Inference, Instance, load
     from ninebrains.images import Contract, Limits, prepare
+    from ninebrains.mind import Guest, import_model
     from ninebrains.photos import read_dataset
     from ninebrains.training import Recipe, evaluate, train
     from ninebrains.trunks import add_trunk, import_trunk, list_trunks, load_trunk
@@ -42,6 +43,7 @@ __all__ = [
     "DataError",
     "DeadlineError",
     "ExtraError",
+    "Guest",
     "Inference",
     "Instance",
     "Limits",
@@ -53,6 +55,7 @@ __all__ = [
     "TrunkError",
     "add_trunk",
     "evaluate",
+    "import_model",
     "import_trunk",
     "list_trunks",
     "load",
@@ -65,6 +68,7 @@ __all__ = [
 _HOMES = {
     "ninebrains.brains": ("Brain", "Inference", "Instance", "load"),
     "ninebrains.images": ("Contract", "Limits", "prepare"),
+    "ninebrains.mind": ("Guest", "import_model"),
     "ninebrains.photos": ("read_dataset",),
     "ninebrains.training": ("Recipe", "evaluate", "train"),
     "ninebrains.trunks": ("add_trunk", "import_trunk", "list_trunks", "load_trunk"),

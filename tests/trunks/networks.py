@@ -191,6 +191,26 @@ def fixed_batch():
     return net
 
 
+def shuffled_channels():
+    """Made for one photo, as ShuffleNetV2: its halves of channels lie outside the photos."""
+    net = torchvision(shape=(1, 3, SIDE, SIDE))
+    tail = [net.nodes.pop() for _ in range(2)][::-1]
+    pooling = net.nodes.pop()
+    net.nodes[-1].output[0] = "plain"
+    half = SIDE // 2
+    split = net.constant("s1", np.array([FEATURES // 2, 2, half * half]))
+    net.node(
+        "Transpose", [net.node("Reshape", ["plain", split], "split")], "turned", perm=[1, 0, 2]
+    )
+    halves = net.constant("s2", np.array([2, -1, FEATURES // 2, half, half]))
+    net.node("Reshape", ["turned", halves], "halves")
+    for place, name in enumerate(("left", "right")):
+        net.node("Gather", ["halves", net.constant(f"p{place}", np.array(place))], name, axis=0)
+    net.node("Concat", ["right", "left"], "map", axis=1)
+    net.nodes += [pooling, *tail]
+    return net
+
+
 def keras(first_name="MobilenetV2/expanded_conv_depthwise", shape=("N", SIDE, SIDE, 3)):
     """As tf2onnx writes it: channels last outside, Transpose, ReduceMean over places 1 and 2."""
     net = Net(15, "tf2onnx", shape=shape)

@@ -31,6 +31,7 @@ KNOWN = {
     ),
     "oversized AveragePool": (networks.oversized_average_pool, networks.imagenet, "torchvision"),
     "fixed batch": (networks.fixed_batch, networks.imagenet, "torchvision"),
+    "halves outside the photos": (networks.shuffled_channels, networks.imagenet, "torchvision"),
     "Keras tf": (networks.keras, networks.tf_style, "keras-tf"),
     "Keras caffe": (
         lambda: networks.keras("resnet50/conv2_block1_add"),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains.fields import safe_text
+from ninebrains.brains.labelling import labels_from
 from ninebrains.brains.manifest import Label, Task
 from ninebrains.photos import Photo
 from ninebrains.training.basis import Floats
@@ -37,31 +35,8 @@ class Targets:
 
 
 def make_labels(task: Task, names: Sequence[str]) -> list[Label]:
-    """Labels in the order given, with readable, unique ids. A regression has the label `value`.
-
-    Whatever the names hold, the labels are valid: bytes that are no text, control characters and
-    what is over 200 characters are replaced or cut off, and names that then are the same numbered.
-    """
-    if task == "regress":
-        names = ["value"]
-    labels: list[Label] = []
-    taken_ids: set[str] = set()
-    taken_names: set[str] = set()
-    for index, name in enumerate(names):
-        shown = _unused(safe_text(name)[:200] or "?", taken_names, " ")
-        slug = unicodedata.normalize("NFKC", shown).casefold()
-        slug = re.sub(r"[^\w.-]+", "-", slug).strip("-")[:180] or "label"
-        labels.append(Label(id=_unused(slug, taken_ids, "-"), index=index, name=shown))
-    return labels
-
-
-def _unused(wanted: str, taken: set[str], joint: str) -> str:
-    """`wanted`, with a number where it is in `taken`; the result is added there."""
-    unique, suffix = wanted, 2
-    while unique in taken:
-        unique, suffix = f"{wanted[:190]}{joint}{suffix}", suffix + 1
-    taken.add(unique)
-    return unique
+    """Labels in the order given (see `labels_from`). A regression has the label `value`."""
+    return labels_from(["value"] if task == "regress" else names)
 
 
 def make_targets(task: Task, photos: Sequence[Photo], names: Sequence[str]) -> Targets:

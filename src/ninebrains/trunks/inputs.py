@@ -55,6 +55,10 @@ class InputOverrides:
         """
         if (self.mean is None) != (self.std is None):
             raise TrunkError("mean and std belong together: give both or neither")
+        for kind in ("mean", "std", "pad_color"):
+            values = getattr(self, kind)
+            if values is not None and len(values) != 3:
+                raise TrunkError(f"{kind} is three numbers, of R, G and B, not {values}")
         if self.mean is not None and not all(math.isfinite(m) and abs(m) <= 2 for m in self.mean):
             raise TrunkError(f"a mean of {self.mean} is not in units of 0 to 1; divide it by 255")
         if self.std is not None and not all(0 < s <= 2 for s in self.std):

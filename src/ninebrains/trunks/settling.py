@@ -13,7 +13,7 @@ import numpy as np
 
 from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.sizing import Shapes, Values, computed_from_pixels, work_out_sizes
-from ninebrains.trunks.wiring import Array, Wiring, attribute, keep_only
+from ninebrains.trunks.wiring import Array, Wiring, attribute, int_list, keep_only
 
 if TYPE_CHECKING:
     import onnx
@@ -187,6 +187,9 @@ def _free_batch(model: onnx.ModelProto, batch: int, shapes: Shapes) -> None:
     for node in list(model.graph.node):
         if node.op_type == "Reshape" and node.input[0] in pixels:
             shape = wiring.constant(node.input[1])
+            if shape is not None and _is_moved_inwards(wiring, node.input[0]) and -1 in shape[1:]:
+                pen.nodes.append(node)  # as in ShuffleNetV2: the size left open is the photos'
+                continue
             freed = _freed(shape, batch, shapes.get(node.input[0]), shapes.get(node.output[0]))
             if freed is not None:
                 node.input[1] = pen.constant(f"{node.output[0]}/shape", np.array(freed, np.int64))
@@ -202,6 +205,13 @@ def _free_batch(model: onnx.ModelProto, batch: int, shapes: Shapes) -> None:
                     node.input[place] = pen.rows(row, rows.ndim, counted)
         pen.nodes.append(node)
     pen.write()
+
+
+def _is_moved_inwards(wiring: Wiring, name: str) -> bool:
+    """Whether a value comes from a Transpose after which photos are not the outermost axis."""
+    maker = wiring.makers.get(name)
+    places = int_list(maker, "perm") if maker is not None and maker.op_type == "Transpose" else None
+    return places is not None and places[:1] != [0]
 
 
 def _freed(
