@@ -61,19 +61,26 @@ def run(command: Sequence[str | Path], **environment: str) -> Run:
     return Run(seconds, usage.ru_maxrss * unit, printed)
 
 
-def peer_python() -> Path:
-    """The interpreter that has the peers; PEER_PYTHON, or this one if Keras is installed here."""
-    chosen = os.environ.get("PEER_PYTHON")
+def peer_python(package: str = "keras") -> Path:
+    """The interpreter that has a peer.
+
+    For `keras` PEER_PYTHON, for `torch` TORCH_PYTHON, or this one if the peer is installed here.
+    """
+    variable, file = {
+        "keras": ("PEER_PYTHON", "requirements.txt"),
+        "torch": ("TORCH_PYTHON", "requirements-torch.txt"),
+    }[package]
+    chosen = os.environ.get(variable)
     if chosen:
         return Path(chosen)
     try:
-        metadata.version("keras")
+        metadata.version(package)
     except metadata.PackageNotFoundError:
         raise SystemExit(
             "the peers are not installed. Make an environment for them:\n"
             "  python3 -m venv peers\n"
-            "  peers/bin/pip install -r benchmarks/peers/requirements.txt\n"
-            "then set PEER_PYTHON=peers/bin/python"
+            f"  peers/bin/pip install -r benchmarks/peers/{file}\n"
+            f"then set {variable}=peers/bin/python"
         ) from None
     return Path(sys.executable)
 
