@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,15 +83,16 @@ def _find(sources: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
 
 def _run(brain: Brain, photos: Sequence[Path], options: _Options) -> list[_Answer]:
     from ninebrains.cli.console import progress
+    from ninebrains.cli.overlays import OverlayFolder, stem_of
 
-    taken: set[str] = set()
+    overlays = None if options.heatmap is None else OverlayFolder(options.heatmap)
     answers: list[_Answer] = []
     with progress("looking at photos", quiet=len(photos) < 2) as report:
         for done, (path, found) in enumerate(_stream(brain, photos, options), start=1):
             error = str(found) if isinstance(found, Exception) else None
             answer = None if isinstance(found, Exception) else found
-            if answer is not None and options.heatmap is not None:
-                error = _write_overlay(path, answer, options.heatmap, taken)
+            if answer is not None and overlays is not None:
+                error = overlays.write(path, stem_of(path, path.name), answer)
             if answer is not None:
                 # Heat maps and features of thousands of photos would fill the memory.
                 answer = replace(answer, heatmaps=None, features=None)
@@ -106,32 +106,6 @@ def _stream(
 ) -> Iterator[tuple[Path, Inference | PhotoError]]:
     found = brain.run_many(photos, on_error="yield", heatmaps=options.heatmap is not None)
     return zip(photos, found, strict=True)
-
-
-def _write_overlay(path: Path, inference: Inference, folder: Path, taken: set[str]) -> str | None:
-    """Write `<photo>.<label>.jpg`; photos of one name from several folders get numbers.
-
-    Returns:
-        Why the photo could not be read again, if it could not.
-    """
-    from ninebrains.errors import OutputError, PhotoError
-    from ninebrains.explaining import overlay
-    from ninebrains.places import replacing
-
-    stem = f"{path.stem[:80]}.{re.sub(r'[^A-Za-z0-9_-]+', '-', inference.top.label)[:40]}"
-    name, number = f"{stem}.jpg", 2
-    while name in taken:
-        name, number = f"{stem}.{number}.jpg", number + 1
-    taken.add(name)
-    if (folder / name).resolve() == path.resolve():
-        raise OutputError(f"{folder / name} is the photo itself; choose another folder")
-    try:
-        picture = overlay(path, inference.heatmap(), inference.contract)
-    except PhotoError as error:
-        return str(error)
-    with replacing(folder / name) as file:
-        picture.save(file, "JPEG", quality=90)
-    return None
 
 
 def _show_json(answers: Sequence[_Answer], options: _Options) -> None:
@@ -156,10 +130,10 @@ def _show_csv(answers: Sequence[_Answer], options: _Options) -> None:
     writer.writerow(header)
     for item in answers:
         if item.inference is None:
-            writer.writerow([_shown(item.name), "", "", item.error])
+            writer.writerow([shown(item.name), "", "", item.error])
             continue
         far = item.inference.unfamiliar
-        row = [_shown(item.name), item.inference.answer or "", "" if far is None else f"{far:.4f}"]
+        row = [shown(item.name), item.inference.answer or "", "" if far is None else f"{far:.4f}"]
         row.append("")
         for instance in item.inference.at_least(options.threshold)[: options.top]:
             row += [instance.label, _figure(instance)]
@@ -171,7 +145,7 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
     from ninebrains.cli.console import print_table
 
     rows = [
-        (_shown(item.name), *answer_cells(item.inference, options.top, options.threshold))
+        (shown(item.name), *answer_cells(item.inference, options.top, options.threshold))
         for item in answers
         if item.inference
     ]
@@ -180,7 +154,7 @@ def _show_table(answers: Sequence[_Answer], options: _Options) -> None:
         print_table(header, rows, is_path_first=True)
     for item in answers:
         if item.error is not None:
-            typer.echo(f"{_shown(item.name)}: {item.error}", err=True)
+            typer.echo(f"{shown(item.name)}: {item.error}", err=True)
 
 
 def answer_cells(inference: Inference, top: int, threshold: float) -> tuple[str, str, str]:
@@ -203,7 +177,7 @@ def _figure(instance: Instance) -> str:
     return f"{instance.score:.4f}" if instance.value is None else f"{instance.value:.6g}"
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A file name without what could move a terminal's cursor."""
     if name.isprintable():
         return name
