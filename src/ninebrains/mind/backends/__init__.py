@@ -17,7 +17,6 @@ uses it wherever it was the fastest:
     BACKENDS["reference"] = Reference
 """
 
-from ninebrains.mind.backends.choices import Choice, chosen, keep
 from ninebrains.mind.backends.memory import release_memory
 from ninebrains.mind.backends.protocol import Array, Backend, Precision, Runner
 from ninebrains.mind.backends.registry import BACKENDS, REFERENCE, available, backend, versions
@@ -26,14 +25,11 @@ __all__ = [
     "Array",
     "BACKENDS",
     "Backend",
-    "Choice",
     "Precision",
     "REFERENCE",
     "Runner",
     "available",
     "backend",
-    "chosen",
-    "keep",
     "release_memory",
     "versions",
 ]

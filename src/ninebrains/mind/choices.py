@@ -18,8 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from ninebrains.mind.backends.protocol import Precision
-from ninebrains.mind.backends.registry import REFERENCE, versions
+from ninebrains.mind.backends import REFERENCE, Precision, versions
 from ninebrains.mind.processor import model
 from ninebrains.places import data_folder, holding, write_bytes
 from ninebrains.workers import usable_cores
