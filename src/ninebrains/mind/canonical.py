@@ -1,23 +1,30 @@
-"""From any graph to its canonical form."""
+"""From any graph to its canonical form.
+
+file ── reading ──► nodes ── upgrading ──► drafts ── rules ──► operations named by hash
+                                                       ▲───────────┘ until nothing changes
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ninebrains.brains.graph import Graph
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
-from ninebrains.mind.form import (
-    Attribute,
-    Constant,
-    Form,
-    Operation,
-    name_of,
-    name_of_output,
-)
-from ninebrains.mind.operators import COMMUTATIVE, defaults, since
-from ninebrains.mind.reading import Node, read_network
-from ninebrains.mind.shaping import Fact, facts_of
+from ninebrains.mind.builder import Builder, Draft, Rule
+from ninebrains.mind.form import Array, Form, Operation, Shape, name_of
+from ninebrains.mind.operators import OPSET, UNCHANGED_SINCE, canonical_version, since
+from ninebrains.mind.reading import Network, Node, read_network
+from ninebrains.mind.reshaping import RESHAPING
+from ninebrains.mind.shaping import Fact, fact_of, facts_of, infer
+from ninebrains.mind.tidying import TIDYING, split
+from ninebrains.mind.upgrading import upgrade
+
+# Each pass leaves less to do; most networks need two.
+_LARGEST_NUM_PASSES = 30
+_LARGEST_KNOWN_LIST = 1024
 
 
 def read_form(graph: Graph, contract: Contract) -> Form:
@@ -32,125 +39,180 @@ def read_form(graph: Graph, contract: Contract) -> Form:
     """
     network = read_network(graph)
     facts = facts_of(network)
-    builder = Builder(source_of(contract, facts.get(network.source)), network.opset)
-    builder.facts[builder.source] = facts[network.source]
-    names = {"": "", network.source: builder.source}
-    for name, constant in network.constants.items():
-        names[name] = builder.keep(constant)
-    for node in network.nodes:
-        _add_node(builder, names, node, facts)
-    outputs = {name: names[name] for name in network.outputs}
-    return builder.form(contract, outputs)
-
-
-def source_of(contract: Contract, fact: Fact | None) -> str:
-    """The name of the photos' value."""
-    if fact is None:
+    if network.source not in facts:
         raise BrainError("the graph does not say the shape of its input; expected [N,H,W,3]")
+    return _canonical(network, contract, facts) or _plain(network, contract, facts)
+
+
+def _canonical(network: Network, contract: Contract, facts: Mapping[str, Fact]) -> Form | None:
+    """The form in the words of today's operators, or None where they have none for something."""
+    builder = _begin(network, contract, facts, RULES)
+    names = _names(network, builder)
+    for node in network.nodes:
+        if not _take(builder, names, node, network.opset, facts):
+            return None
+    outputs = _outputs(network, names)
+    for _ in range(_LARGEST_NUM_PASSES):
+        again, renamed = _rebuild(builder, outputs)
+        if renamed == outputs:
+            break
+        builder, outputs = again, renamed
+    form = builder.form(contract, outputs)
+    return form if all(_holds(operation, form.opset) for operation in form.operations) else None
+
+
+def _plain(network: Network, contract: Contract, facts: Mapping[str, Fact]) -> Form:
+    """The form in the file's own words: it shares only with files of the same words."""
+    builder = _begin(network, contract, facts, {})
+    names = _names(network, builder)
+    for node in network.nodes:
+        inputs = tuple(names[name] for name in node.inputs)
+        draft = Draft(node.operator, node.attributes, inputs)
+        known = _facts(builder, draft, node, network.opset, facts)
+        made = builder.add_plain(draft, known, since(node.operator, network.opset))
+        names.update(zip(node.outputs, made, strict=True))
+    form = builder.form(contract, _outputs(network, names))
+    return replace(form, opset=network.opset)
+
+
+def _begin(
+    network: Network,
+    contract: Contract,
+    facts: Mapping[str, Fact],
+    rules: Mapping[str, Sequence[Rule]],
+) -> Builder:
+    fact = facts[network.source]
+    builder = Builder(source_of(contract, fact), max(OPSET, network.opset), rules)
+    builder.facts[builder.source] = fact
+    return builder
+
+
+def _names(network: Network, builder: Builder) -> dict[str, str]:
+    """The values of a file's names, as far as they are there before any node."""
+    names = {"": "", network.source: builder.source}
+    names.update((name, builder.keep(constant)) for name, constant in network.constants.items())
+    return names
+
+
+def _outputs(network: Network, names: Mapping[str, str]) -> dict[str, str]:
+    missing = [name for name in network.outputs if name not in names]
+    if missing:
+        raise BrainError(f"nothing computes the graph's output {missing[0]!r}")
+    return {name: names[name] for name in network.outputs}
+
+
+def source_of(contract: Contract, fact: Fact) -> str:
+    """The name of the photos' value: of the contract, and of type and shape if they are unusual."""
     is_usual = (
         fact.is_by_photo and fact.dtype == contract.dtype and fact.shape[1:] == contract.shape
     )
-    form = () if is_usual else (fact.dtype, fact.shape, fact.growth)
-    return name_of("photos", contract.fingerprint, *form)
+    unusual = () if is_usual else (fact.dtype, fact.shape, fact.growth)
+    return name_of("photos", contract.fingerprint, *unusual)
 
 
-def _add_node(
-    builder: Builder, names: dict[str, str], node: Node, facts: Mapping[str, Fact]
-) -> None:
-    inputs = [names[name] for name in node.inputs]
-    if node.operator == "Identity":
-        names[node.outputs[0]] = inputs[0]
-        return
-    known = [facts.get(name) for name in node.outputs]
-    made = builder.add(node.operator, node.attributes, inputs, known)
-    names.update(zip(node.outputs, made, strict=True))
+def _take(
+    builder: Builder, names: dict[str, str], node: Node, opset: int, facts: Mapping[str, Fact]
+) -> bool:
+    """Add a node of a file; False where its meaning cannot be written canonically."""
+    inputs = tuple(names[name] for name in node.inputs)
+    draft = Draft(node.operator, node.attributes, inputs)
+    known = _facts(builder, draft, node, opset, facts)
+    if node.operator == "Split":
+        made = split(builder, draft, known)
+    else:
+        upgraded = upgrade(builder, draft, opset, known[0])
+        if upgraded is None:
+            return False
+        made = [upgraded] if isinstance(upgraded, str) else builder.add(upgraded, known)
+    names.update(zip(node.outputs, made, strict=False))
+    return True
 
 
-class Builder:
-    """Values by their hashes, each made once."""
+def _facts(
+    builder: Builder, draft: Draft, node: Node, opset: int, facts: Mapping[str, Fact]
+) -> list[Fact]:
+    """What is known of a node's results; what the file's own inference left open is told now.
 
-    def __init__(self, source: str, opset: int) -> None:
-        """Begin with the photos alone."""
-        self.source = source
-        self.opset = opset
-        self.constants: dict[str, Constant] = {}
-        self.makers: dict[str, Operation] = {}
-        self.facts: dict[str, Fact] = {}
-
-    def keep(self, constant: Constant) -> str:
-        """Make a constant known; return its name."""
-        self.constants[constant.hash] = constant
-        return constant.hash
-
-    def add(
-        self,
-        operator: str,
-        attributes: Mapping[str, Attribute],
-        inputs: Sequence[str],
-        facts: Sequence[Fact | None],
-    ) -> list[str]:
-        """Make an operation known; return its outputs' names, one for each of `facts`."""
-        version = since(operator, self.opset)
-        usual = defaults(operator, version)
-        kept = tuple(
-            sorted((n, v) for n, v in attributes.items() if n not in usual or usual[n] != v)
+    Raises:
+        BrainError: a shape cannot be told.
+    """
+    wanted = [index for index, name in enumerate(node.outputs) if name]
+    num_outputs = wanted[-1] + 1 if wanted else 1
+    found = [facts.get(name) for name in node.outputs[:num_outputs]]
+    if any(found[index] is None for index in wanted):
+        two, three = (
+            infer(
+                draft.operator,
+                opset,
+                draft.attributes,
+                [_typed(builder, name, photos) for name in draft.inputs],
+                num_outputs,
+            )
+            for photos in (2, 3)
         )
-        read = list(inputs)
-        while read and not read[-1]:
-            read.pop()
-        if operator in COMMUTATIVE and len(read) == 2:
-            read.sort()
-        name = name_of(operator, version, kept, tuple(read))
-        outputs = tuple(name_of_output(name, index) for index in range(len(facts)))
-        operation = Operation(operator, version, kept, tuple(read), outputs)
-        for output, fact in zip(outputs, facts, strict=True):
-            self.makers[output] = operation
-            if fact is not None:
-                self.facts[output] = fact
-        return list(outputs)
-
-    def form(self, contract: Contract, outputs: Mapping[str, str]) -> Form:
-        """What the outputs need, as a form."""
-        operations = self._needed(sorted(set(outputs.values())))
-        read = {name for operation in operations for name in operation.inputs}
-        read |= set(outputs.values())
-        made = {self.source, *(name for operation in operations for name in operation.outputs)}
-        for name in made:
-            if name not in self.facts:
-                raise BrainError(
-                    f"the shape of a result of {self.makers[name].operator!r} cannot be told"
-                )
-        return Form(
-            contract=contract,
-            source=self.source,
-            operations=tuple(operations),
-            constants={name: self.constants[name] for name in sorted(read & self.constants.keys())},
-            outputs=dict(sorted(outputs.items())),
-            shapes={name: self.facts[name].shape for name in made},
-            dtypes={name: self.facts[name].dtype for name in made},
-            by_photo=frozenset(name for name in made if self.facts[name].is_by_photo),
-            opset=self.opset,
+        found = [fact_of(*pair) for pair in zip(two, three, strict=True)]
+    known = [found[index] if index in wanted else _NOTHING for index in range(num_outputs)]
+    if None in known:
+        raise BrainError(
+            f"operator {node.operator!r} makes a value {node.outputs[known.index(None)]!r} whose "
+            "size cannot be told beforehand; this is not allowed. Export the model with fixed "
+            "shapes."
         )
+    return [fact for fact in known if fact is not None]
 
-    def _needed(self, outputs: Sequence[str]) -> list[Operation]:
-        """Each operation after those it reads, in an order that only the operations decide."""
-        ordered: list[Operation] = []
-        done: set[str] = set()
-        stack = list(reversed(outputs))
-        while stack:
-            operation = self.makers.get(stack[-1])
-            if operation is None or operation.outputs[0] in done:
-                stack.pop()
-                continue
-            missing = [
-                name
-                for name in operation.inputs
-                if name in self.makers and self.makers[name].outputs[0] not in done
-            ]
-            if missing:
-                stack.extend(reversed(missing))
-                continue
-            stack.pop()
-            done.add(operation.outputs[0])
-            ordered.append(operation)
-        return ordered
+
+_NOTHING = Fact("float32", (), ())
+
+
+def _typed(builder: Builder, name: str, photos: int) -> tuple[str, Shape, Array | None] | None:
+    """Type, shape and, if it is a short list, the values of an input for so many photos."""
+    if not name:
+        return None
+    fact = builder.fact(name)
+    shape = tuple(s + g * (photos - 1) for s, g in zip(fact.shape, fact.growth, strict=True))
+    known = builder.known(name)
+    is_short = known is not None and known[0].size <= _LARGEST_KNOWN_LIST
+    return fact.dtype, shape, known[photos - 2] if known is not None and is_short else None
+
+
+def _rebuild(builder: Builder, outputs: Mapping[str, str]) -> tuple[Builder, dict[str, str]]:
+    """Make everything that the outputs need once more, knowing how often each value is read."""
+    operations = builder.needed(outputs.values())
+    counts = Counter(outputs.values())
+    counts.update(name for operation in operations for name in operation.inputs)
+    again = Builder(builder.source, builder.opset, builder.rules)
+    again.facts[again.source] = builder.facts[builder.source]
+    names = {"": "", builder.source: builder.source}
+
+    def bring(name: str) -> str:
+        if name not in names:
+            names[name] = again.keep(builder.constants[name])
+        return names[name]
+
+    for operation in operations:
+        inputs = tuple(bring(name) for name in operation.inputs)
+        draft = Draft(operation.operator, dict(operation.attributes), inputs)
+        made = again.add(draft, [builder.facts[name] for name in operation.outputs])
+        for old, new in zip(operation.outputs, made, strict=False):
+            names[old] = new
+            again.num_readers[new] = again.num_readers.get(new, 0) + counts[old]
+    return again, {output: bring(name) for output, name in outputs.items()}
+
+
+def _holds(operation: Operation, opset: int) -> bool:
+    """Whether an operation means in `opset` what it was meant to."""
+    if operation.operator in UNCHANGED_SINCE:
+        return canonical_version(operation.operator, opset) == operation.version
+    return since(operation.operator, opset) == operation.version
+
+
+def _together(*tables: Mapping[str, Iterable[Rule]]) -> Mapping[str, Sequence[Rule]]:
+    """The rules of several tables, by operator."""
+    operators = {operator for table in tables for operator in table}
+    return {
+        operator: [rule for table in tables for rule in table.get(operator, ())]
+        for operator in sorted(operators)
+    }
+
+
+RULES = _together(TIDYING, RESHAPING)

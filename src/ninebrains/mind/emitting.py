@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -100,17 +100,18 @@ def _write_operation(node: onnx.NodeProto, operation: Operation) -> None:
     node.input.extend(operation.inputs)
     node.output.extend(operation.outputs)
     for name, value in operation.attributes:
-        _write_attribute(node.attribute.add(), name, value)
+        write_attribute(node.attribute.add(), name, value)
 
 
-def _write_attribute(attribute: onnx.AttributeProto, name: str, value: Attribute) -> None:
+def write_attribute(attribute: onnx.AttributeProto, name: str, value: Attribute) -> None:
+    """Fill in an attribute; its type follows from the value's."""
     attribute.name = name
     if isinstance(value, Tensor):
         attribute.type = attribute.TENSOR
         _write_tensor(attribute.t, value.dtype, value.shape)
         attribute.t.raw_data = value.data
     elif isinstance(value, tuple):
-        _write_list(attribute, value)
+        _write_list(attribute, cast("tuple[int | float | str | bytes, ...]", value))
     elif isinstance(value, int):
         attribute.type, attribute.i = attribute.INT, value
     elif isinstance(value, float):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from ninebrains.errors import BrainError
-from ninebrains.mind.form import Shape
+from ninebrains.mind.form import Array, Attribute, Shape
 from ninebrains.mind.reading import Network, dtype_name
 
 if TYPE_CHECKING:
@@ -58,12 +61,8 @@ def facts_of(network: Network) -> dict[str, Fact]:
     two = _inferred(bare, source)
     first[0].dim_value = 3
     three = _inferred(bare, source)
-    facts: dict[str, Fact] = {}
-    for name, (dtype, shape) in two.items():
-        if name in three and len(three[name][1]) == len(shape):
-            growth = tuple(c - b for b, c in zip(shape, three[name][1], strict=True))
-            facts[name] = Fact(dtype, tuple(map(sub, shape, growth)), growth)
-    return facts
+    facts = {name: fact_of(kind, three.get(name)) for name, kind in two.items()}
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _inferred(model: onnx.ModelProto, source: onnx.ValueInfoProto) -> dict[str, tuple[str, Shape]]:
@@ -82,3 +81,64 @@ def _inferred(model: onnx.ModelProto, source: onnx.ValueInfoProto) -> dict[str, 
             shape = tuple(size.dim_value for size in sizes)
             found[value.name] = (dtype_name(kind.elem_type), shape)
     return found
+
+
+def infer(
+    operator: str,
+    opset: int,
+    attributes: Mapping[str, Attribute],
+    inputs: Sequence[tuple[str, Shape, Array | None] | None],
+    num_outputs: int,
+) -> list[tuple[str, Shape] | None]:
+    """Types and shapes of one operator's results, from those of its inputs.
+
+    Args:
+        operator: its name.
+        opset: the operator set it is written in.
+        attributes: as the file gives them.
+        inputs: type, shape and, where they are known, the values; None for one that is not given.
+        num_outputs: how many results there are.
+
+    Raises:
+        BrainError: the inputs do not fit the operator.
+    """
+    from onnx import NodeProto, defs, helper, numpy_helper, shape_inference
+
+    from ninebrains.mind.emitting import write_attribute
+
+    node = NodeProto(op_type=operator, output=[f"out{index}" for index in range(num_outputs)])
+    types, values = {}, {}
+    for index, given in enumerate(inputs):
+        node.input.append("" if given is None else f"in{index}")
+        if given is not None:
+            dtype, shape, array = given
+            number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            types[f"in{index}"] = helper.make_tensor_type_proto(number, shape)
+            if array is not None:
+                values[f"in{index}"] = numpy_helper.from_array(array)
+    for name, value in attributes.items():
+        write_attribute(node.attribute.add(), name, value)
+    schema = defs.get_schema(operator, opset, "")
+    try:
+        found = shape_inference.infer_node_outputs(schema, node, types, values)
+    except Exception as error:
+        raise BrainError(f"the shapes that {operator!r} reads do not fit: {error}") from error
+    return [_of_type(found.get(name)) for name in node.output]
+
+
+def _of_type(value: onnx.TypeProto | None) -> tuple[str, Shape] | None:
+    """Type and shape where all of it is known."""
+    if value is None or not value.tensor_type.HasField("shape"):
+        return None
+    sizes = value.tensor_type.shape.dim
+    if not all(size.HasField("dim_value") for size in sizes):
+        return None
+    return dtype_name(value.tensor_type.elem_type), tuple(size.dim_value for size in sizes)
+
+
+def fact_of(two: tuple[str, Shape] | None, three: tuple[str, Shape] | None) -> Fact | None:
+    """What follows from type and shape for two photos and for three."""
+    if two is None or three is None or len(two[1]) != len(three[1]):
+        return None
+    growth = tuple(c - b for b, c in zip(two[1], three[1], strict=True))
+    return Fact(two[0], tuple(map(sub, two[1], growth)), growth)
