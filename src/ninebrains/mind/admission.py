@@ -33,6 +33,11 @@ class Places:
         self._flows: dict[Hashable, int] = {}
         self._line: deque[Waiter] = deque()
 
+    @property
+    def num_waiting(self) -> int:
+        """How many threads stand in the line."""
+        return len(self._line)
+
     def of_flow(self, flow: Hashable) -> int:
         """How many places a flow holds."""
         return self._flows.get(flow, 0)
@@ -64,7 +69,7 @@ class Places:
             self._flows[flow] = left
         else:
             del self._flows[flow]
-        while self._line and self.num_taken < self.num_places:
+        while self._line and self.has_room(self._line[0].flow):
             waiter = self._line.popleft()
             # Taken on its behalf right now, so that nobody can slip in before the thread runs.
             self.take(waiter.flow)

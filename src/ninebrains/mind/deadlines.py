@@ -7,6 +7,7 @@ import itertools
 import math
 import threading
 import time
+import weakref
 from typing import Any
 
 from ninebrains.errors import DeadlineError
@@ -17,35 +18,34 @@ _FEW = 64
 
 
 class Clock:
-    """Tickets by deadline, and a thread that sleeps until the earliest; started when first needed.
+    """Tickets by deadline, and a thread that sleeps until the earliest.
 
-    Every method but `run` is called with the lock held that it was made with.
+    Tickets are held weakly, so that answers do not stay in memory until their deadline. Every
+    method but `run` is called with the lock held that the clock was made with.
     """
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock
         self._changed = threading.Condition(lock)
-        self._tickets: list[tuple[float, int, Ticket[Any]]] = []
+        self._tickets: list[tuple[float, int, weakref.ref[Ticket[Any]]]] = []
         self._numbers = itertools.count()
         self._num_over = 0
         self._wakes_at = -math.inf  # it is awake
         self._is_stopped = False
-        self.thread: threading.Thread | None = None
+        self.thread = threading.Thread(target=self.run, name="mind-clock", daemon=True)
+        self.thread.start()
 
     def watch(self, ticket: Ticket[Any], deadline: float) -> None:
         """Fail the ticket at its deadline, unless it is over by then."""
-        heapq.heappush(self._tickets, (deadline, next(self._numbers), ticket))
-        if self.thread is None:
-            self.thread = threading.Thread(target=self.run, name="mind-clock", daemon=True)
-            self.thread.start()
-        elif deadline < self._wakes_at:
+        heapq.heappush(self._tickets, (deadline, next(self._numbers), weakref.ref(ticket)))
+        if deadline < self._wakes_at:
             self._changed.notify()
 
     def forget(self) -> None:
         """Note that a watched ticket is over; once most are, they are dropped."""
         self._num_over += 1
         if self._num_over > _FEW and 2 * self._num_over > len(self._tickets):
-            self._tickets = [entry for entry in self._tickets if not entry[2].is_over]
+            self._tickets = [entry for entry in self._tickets if _is_open(entry[2]())]
             heapq.heapify(self._tickets)
             self._num_over = 0
 
@@ -73,13 +73,17 @@ class Clock:
         now = time.monotonic()
         due = []
         while self._tickets and self._tickets[0][0] <= now:
-            ticket = heapq.heappop(self._tickets)[2]
-            if ticket.is_over:
-                self._num_over = max(0, self._num_over - 1)
-            else:
+            ticket = heapq.heappop(self._tickets)[2]()
+            if ticket is not None and not ticket.is_over:
                 due.append(ticket)
+            else:
+                self._num_over = max(0, self._num_over - 1)
         due.reverse()  # the earliest is taken from the end first
         return due
+
+
+def _is_open(ticket: Ticket[Any] | None) -> bool:
+    return ticket is not None and not ticket.is_over
 
 
 def _seconds_to(moment: float) -> float | None:

@@ -194,7 +194,9 @@ class Lane(Generic[R, P]):
         what it could save, as one rents skis until the rent has reached the price.
         """
         size, cost = len(self), self.cost
-        if not self.num_coming or size >= cost.best_batch(self.most):
+        first = PRIORITIES[0]
+        num_coming = self.coming[first] if self.queues[first] else self.num_coming
+        if not num_coming or size >= cost.best_batch(self.most):
             return now
         if self._gap * size >= cost.fixed:
             return now
@@ -207,9 +209,10 @@ class Lane(Generic[R, P]):
     def seconds_ahead(self, priority: Priority, turns: int) -> float:
         """Return how long a newcomer will wait here for others, of its priority and before it.
 
-        `turns` bounds how many of them go before it, as flows take turns.
+        `turns` bounds how many of its own priority go before it, as flows take turns.
         """
-        before = PRIORITIES[: PRIORITIES.index(priority) + 1]
-        waiting = sum(len(self.queues[name]) + self.coming[name] for name in before)
+        ahead = self.running + min(turns, len(self.queues[priority]) + self.coming[priority])
+        for before in PRIORITIES[: PRIORITIES.index(priority)]:
+            ahead += len(self.queues[before]) + self.coming[before]
         batch = self.cost.best_batch(self.most)
-        return (min(waiting, turns) + self.running) * self.cost.predict(batch) / batch
+        return ahead * self.cost.predict(batch) / batch

@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     """Items to work on; the priority of the first of them; what their turn was charged."""
 
     lane: AnyLane
-    items: list[AnyItem]
+    items: tuple[AnyItem, ...]
     priority: Priority
     num_flows: int
     predicted: float
@@ -42,6 +42,7 @@ class Pool:
         self.name = name
         self.num_threads = num_threads
         self.num_idle = 0
+        self.lock = lock
         self._ready = threading.Condition(lock)
         self._heaps: dict[Priority, list[tuple[float, int, AnyLane]]] = {
             priority: [] for priority in PRIORITIES
@@ -121,7 +122,7 @@ class Pool:
         lane.held_since = None
         if any(self._heaps.values()):
             self.wake()
-        return Batch(lane, items, priority, num_flows, predicted)
+        return Batch(lane, tuple(items), priority, num_flows, predicted)
 
     def _charge(self, lane: AnyLane, priority: Priority, seconds: float) -> None:
         """Move the queue's tag on, and line it up again if anything is left in it."""

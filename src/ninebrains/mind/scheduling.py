@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import math
 import os
 import threading
@@ -16,7 +17,7 @@ from ninebrains.errors import BrainError, ClosedError, DeadlineError, OverloadEr
 from ninebrains.mind.admission import Waiter
 from ninebrains.mind.lanes import Item, Lane, P
 from ninebrains.mind.tickets import PRIORITIES, Priority, R, Ticket
-from ninebrains.mind.works import Works
+from ninebrains.mind.works import Works, seconds_left
 
 __all__ = ["Item", "Lane", "LaneStats", "Priority", "Scheduler", "SchedulerStats", "Ticket"]
 
@@ -38,9 +39,10 @@ class LaneStats:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStats:
-    """How many tickets are pending, and how many ended in which way so far."""
+    """Tickets pending, callers waiting for room, and how many tickets ended in which way so far."""
 
     pending: int
+    waiting: int
     answered: int
     failed: int
     expired: int
@@ -105,11 +107,13 @@ class Scheduler:
         works = self._works
         with works.lock:
             self._check_open()
+            for lane in ticket.lanes:
+                works.know_with_lock(lane)
             if deadline_ms is not None:
                 self._check_wait(ticket, deadline_ms)
             if works.places.has_room(flow):
                 works.places.take(flow)
-                works.open_with_lock(ticket)
+                works.open_with_lock(ticket, now)
                 return ticket
             if not wait:
                 works.counts["refused"] += 1
@@ -142,6 +146,7 @@ class Scheduler:
             lanes = sorted(works.lanes, key=lambda lane: lane.name)
             return SchedulerStats(
                 pending=works.places.num_taken,
+                waiting=works.places.num_waiting,
                 **works.counts,
                 lanes=tuple(
                     LaneStats(
@@ -186,11 +191,11 @@ class Scheduler:
         works = self._works
         is_in = False
         try:
-            left = -1.0 if ticket.deadline is None else ticket.deadline - time.monotonic()
-            waiter.gate.acquire(timeout=-1 if ticket.deadline is None else max(0.0, left))
+            left = seconds_left(ticket.deadline)
+            waiter.gate.acquire(timeout=-1 if left is None else left)
             with works.lock:
                 if waiter.got and not works.is_closing:
-                    works.open_with_lock(ticket)
+                    works.open_with_lock(ticket, time.monotonic())
                     is_in = True
                     return
                 self._check_open()
@@ -212,7 +217,8 @@ def _check(priority: Priority, deadline_ms: float | None) -> None:
         raise BrainError(f"priority is {priority!r}; it must be one of {', '.join(PRIORITIES)}")
     if deadline_ms is None:
         return
-    if not (deadline_ms > 0 and math.isfinite(deadline_ms)):
+    is_number = isinstance(deadline_ms, int | float)
+    if not (is_number and deadline_ms > 0 and math.isfinite(deadline_ms)):
         raise DeadlineError(
             f"deadline_ms is {deadline_ms!r}; it must be a number of milliseconds above 0, "
             "or None for no deadline"
@@ -227,7 +233,9 @@ def _abandon(works: Works) -> None:
 
     The garbage collector may call this in a thread that holds the lock, so another has to take it.
     """
-    threading.Thread(target=works.close, kwargs={"drain": True, "timeout": None}).start()
+    if not works.is_drained:
+        close = functools.partial(works.close, drain=True, timeout=None)
+        threading.Thread(target=close, name="mind-close", daemon=True).start()
 
 
 @atexit.register

@@ -76,6 +76,7 @@ class Ticket(Generic[R]):
     """
 
     __slots__ = (
+        "__weakref__",
         "_close",
         "ahead",
         "deadline",

@@ -50,12 +50,11 @@ class Works:
         for worker in self.workers:
             worker.start()
 
-    def open_with_lock(self, ticket: Ticket[Any]) -> None:
-        """Let in a ticket whose place is taken."""
+    def open_with_lock(self, ticket: Ticket[Any], now: float) -> None:
+        """Let in a ticket whose place is taken and whose lanes are known."""
         self.tickets.add(ticket)
         for lane in ticket.ahead:
-            self.know_with_lock(lane)
-            lane.expect(ticket, ticket.submitted)
+            lane.expect(ticket, now)
         if ticket.deadline is not None:
             self.clock.watch(ticket, ticket.deadline)
 
@@ -97,7 +96,7 @@ class Works:
             ticket.queued.clear()
             for lane in ticket.ahead:
                 lane.coming[ticket.priority] -= 1
-                if lane.held_since is not None and not lane.num_coming:
+                if lane.held_since is not None:  # is it still worth waiting, and for whom?
                     self.pools[lane.pool].wake()
             ticket.ahead.clear()
             if ticket.deadline is not None:
@@ -129,12 +128,12 @@ class Works:
     def close(self, *, drain: bool, timeout: float | None) -> None:
         """See Scheduler.close."""
         end = None if timeout is None else time.monotonic() + timeout
-        threads = self.workers if self.clock.thread is None else [*self.workers, self.clock.thread]
+        threads = [*self.workers, self.clock.thread]
         is_own = threading.current_thread() in threads
         with self.lock:
             self.start_closing_with_lock()
             if drain and not is_own:
-                self.drained.wait_for(lambda: self.is_drained, _left(end))
+                self.drained.wait_for(lambda: self.is_drained, seconds_left(end))
             unfinished = [] if drain and is_own else list(self.tickets)
         for ticket in unfinished:
             ticket.fail(
@@ -144,8 +143,8 @@ class Works:
                 )
             )
         for thread in threads:
-            if thread is not threading.current_thread() and not is_own:
-                thread.join(_left(end))
+            if not is_own:
+                thread.join(seconds_left(end))
 
     def _work(self, pool: Pool) -> None:
         """A worker's life: choose a batch, run it, until drained."""
@@ -156,6 +155,7 @@ class Works:
             with self.lock:
                 if batch is not None:
                     self._finish_with_lock(pool, batch, seconds, is_whole=is_whole)
+                    batch = None  # or a sleeping worker would keep the last lane alive
                 batch = self._next_with_lock(pool)
                 if batch is None:
                     return
@@ -173,7 +173,7 @@ class Works:
                 return batch
             if self.is_drained:
                 return None
-            pool.sleep(_left(look_again))
+            pool.sleep(seconds_left(look_again))
 
     @staticmethod
     def _finish_with_lock(pool: Pool, batch: Batch, seconds: float, *, is_whole: bool) -> None:
@@ -214,7 +214,7 @@ def _for_one(error: BaseException, batch: Batch) -> NinebrainsError:
     return internal
 
 
-def _left(end: float | None) -> float | None:
+def seconds_left(end: float | None) -> float | None:
     """The seconds left until a moment; None if there is no end."""
     if end is None or end == float("inf"):
         return None
