@@ -28,7 +28,7 @@ from ninebrains.errors import (
 if TYPE_CHECKING:
     from ninebrains.brains import Brain, Inference, Instance, load
     from ninebrains.images import Contract, Limits, prepare
-    from ninebrains.mind import Guest, import_model
+    from ninebrains.mind import Guest, Inferences, Mind, import_model
     from ninebrains.photos import read_dataset
     from ninebrains.training import Recipe, evaluate, train
     from ninebrains.trunks import add_trunk, import_trunk, list_trunks, load_trunk
@@ -45,8 +45,10 @@ __all__ = [
     "ExtraError",
     "Guest",
     "Inference",
+    "Inferences",
     "Instance",
     "Limits",
+    "Mind",
     "NinebrainsError",
     "OutputError",
     "OverloadError",
@@ -68,7 +70,7 @@ __all__ = [
 _HOMES = {
     "ninebrains.brains": ("Brain", "Inference", "Instance", "load"),
     "ninebrains.images": ("Contract", "Limits", "prepare"),
-    "ninebrains.mind": ("Guest", "import_model"),
+    "ninebrains.mind": ("Guest", "Inferences", "Mind", "import_model"),
     "ninebrains.photos": ("read_dataset",),
     "ninebrains.training": ("Recipe", "evaluate", "train"),
     "ninebrains.trunks": ("add_trunk", "import_trunk", "list_trunks", "load_trunk"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import IO, TypeAlias, Union
+from typing import IO, TypeAlias, TypeGuard, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -94,8 +94,8 @@ def pixels_of(
         data = bytes(photo)
     elif isinstance(photo, (str, os.PathLike)):
         data = read_photo(Path(photo), limits)
-    elif hasattr(photo, "read"):
-        data = _read_opened(photo, limits or Limits())
+    elif is_opened(photo):
+        data = read_opened(photo, limits)
     else:
         raise PhotoError(
             f"got {type(photo).__name__}; expected a path, bytes, a file opened for bytes, a PIL "
@@ -114,10 +114,19 @@ def is_one_photo(value: object) -> bool:
     return isinstance(value, kinds) or hasattr(value, "read")
 
 
-def _read_opened(file: IO[bytes], limits: Limits) -> bytes:
-    """The rest of an open file, in as many pieces as it comes in; a byte over the limit at most."""
+def is_opened(value: object) -> TypeGuard[IO[bytes]]:
+    """Whether this is an open file, to be read from where it stands."""
+    return hasattr(value, "read") and not isinstance(value, Image.Image)
+
+
+def read_opened(file: IO[bytes], limits: Limits | None = None) -> bytes:
+    """The rest of an open file, in as many pieces as it comes in; a byte over the limit at most.
+
+    Raises:
+        PhotoError: it cannot be read, gives no bytes, or has nothing left.
+    """
     pieces: list[bytes] = []
-    left = limits.max_bytes + 1
+    left = (limits or Limits()).max_bytes + 1
     try:
         while left > 0 and (piece := file.read(left)):
             if not isinstance(piece, bytes):

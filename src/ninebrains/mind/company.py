@@ -1,0 +1,279 @@
+"""Who is in a mind, and how they are placed: members, the tree, the stack.
+
+Changing it takes a lock of its own and may take long, since it compiles; asking who is there only
+ever waits for the moment in which a change is made known. What a request was given before a change
+stays valid: it holds the segments and seats that it needs, and their memory goes with the last of
+those requests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ninebrains.brains.manifest import NAME_PATTERN
+from ninebrains.errors import BrainError, ClosedError
+from ninebrains.images import Contract
+from ninebrains.mind import tails
+from ninebrains.mind.backends import release_memory
+from ninebrains.mind.canonical import read_form
+from ninebrains.mind.choices import Choice
+from ninebrains.mind.cutting import steps
+from ninebrains.mind.form import Form
+from ninebrains.mind.members import Member, Source, newcomer, read_source
+from ninebrains.mind.requests import AnyLane, Asked
+from ninebrains.mind.segments import Segment
+from ninebrains.mind.shelf import Shelf
+from ninebrains.mind.stacking import Stack
+from ninebrains.mind.tree import Network, Placing, Tree
+
+MakeLane = Callable[[Segment, Contract], AnyLane]
+
+
+class Company:
+    """The members of a mind.
+
+    Args:
+        make_lane: makes the queue of a segment that reads photos.
+        threads: that one run of a segment may use.
+        choices: how to compile segments, by their hash.
+        max_memory: bytes of weights to keep ready; None for no limit.
+    """
+
+    def __init__(
+        self,
+        make_lane: MakeLane,
+        *,
+        threads: int | None,
+        choices: Mapping[str, Choice],
+        max_memory: int | None,
+    ) -> None:
+        self.stack = Stack()
+        self.tree = Tree(self._recall, threads, choices)
+        self.max_memory = max_memory
+        self._make_lane = make_lane
+        self._lanes: dict[Segment, AnyLane] = {}
+        self._members: dict[str, Member] = {}
+        self._asked: dict[tuple[tuple[str, ...] | None, bool], Asked] = {}
+        self._last_used: dict[str, int] = {}
+        self._uses = itertools.count()
+        self._shelf = Shelf()
+        self._is_closed = False
+        self._changing = threading.RLock()
+        self._knowing = threading.Lock()
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """Those who are there now, by name, in the order they came."""
+        with self._knowing:
+            return dict(self._members)
+
+    @property
+    def lanes(self) -> Mapping[Segment, AnyLane]:
+        """The queue of each segment that reads photos."""
+        with self._knowing:
+            return dict(self._lanes)
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the weights that are ready."""
+        return self.stack.num_bytes + sum(item.num_bytes for item in self.tree.segments)
+
+    def add(self, source: Source, name: str | None = None) -> str:
+        """Let one join, or a new version take the place of the old one; see `Mind.add`."""
+        found = read_source(source)
+        member = newcomer(found, source, _checked(name or found.name))
+        with self._changing:
+            self._check_open()
+            there = self._members.get(member.name)
+            if there is not None and there.origin.digest == member.origin.digest:
+                return member.name
+            self._place(member, read_form(found.graph, found.contract))
+            self._park_beyond(keep={member.name})
+        return member.name
+
+    def remove(self, name: str) -> None:
+        """Let one go; see `Mind.remove`."""
+        with self._changing:
+            old = self.members.get(name)
+            if old is None:
+                raise BrainError(f"there is no {name!r} to remove; {self._who()}")
+            with self._knowing:
+                del self._members[name]
+                self._last_used.pop(name, None)
+                self._asked.clear()
+            self._leave(old)
+            self._shelf.drop(old.origin.digest)
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Make members ready whose weights were put away.
+
+        Raises:
+            BrainError: one cannot be brought back.
+        """
+        with self._changing:
+            for name in names:
+                member = self._members.get(name)
+                if member is not None and member.is_parked:
+                    graph = self._shelf.get(member.origin.digest)
+                    self._place(member, read_form(graph, member.contract))
+            self._park_beyond(keep=set(names))
+
+    def asked(self, names: Sequence[str] | None, *, heatmaps: bool) -> Asked:
+        """What a request to some members, or to all, comes to.
+
+        Raises:
+            BrainError: there is no such member, or nobody at all.
+        """
+        key = (None if names is None else tuple(names), heatmaps)
+        with self._knowing:
+            self._check_open()
+            found = self._asked.get(key)
+            if found is None:
+                found = self._ask(key[0], heatmaps=heatmaps)
+                if len(self._asked) > 10_000:  # any of the many ways to ask for several
+                    self._asked.clear()
+                self._asked[key] = found
+            if self.max_memory is not None:
+                self._last_used.update(dict.fromkeys(found.members, next(self._uses)))
+        return found
+
+    def _ask(self, names: tuple[str, ...] | None, *, heatmaps: bool) -> Asked:
+        missing = [name for name in names or () if name not in self._members]
+        if missing:
+            raise BrainError(f"there is no {missing[0]!r} in this mind; {self._who()}")
+        chosen = {name: self._members[name] for name in (self._members if names is None else names)}
+        if not chosen:
+            raise BrainError("nobody was asked; add brains first, or name some that are there")
+        asleep = tuple(name for name, member in chosen.items() if member.is_parked)
+        return Asked.of(chosen, asleep, self._lanes, heatmaps=heatmaps)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("this mind has been closed; make a new one")
+
+    def _who(self) -> str:
+        names = list(self._members)
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        return f"here are {', '.join(names[:20])}{more}" if names else "nobody is here"
+
+    def _place(self, member: Member, form: Form) -> None:
+        """Compile what is new about a member beside what is there; then make it known at once."""
+        split = tails.split(form)
+        wanted = [name for name in split.stem_outputs if name != form.source]
+        network = Network(form, steps(form, wanted), member.at_once)
+        placing = self.tree.place(network)
+        seat = self.stack.add(split.tail) if split.tail is not None else None
+        ready = replace(
+            member,
+            outputs=form.outputs,
+            template=split.tail.template if split.tail is not None else None,
+            route=placing.route,
+            seat=seat,
+        )
+        old = self.members.get(member.name)
+        self.tree.apply(placing)
+        lanes = self._new_lanes(placing, member.contract)
+        with self._knowing:
+            self._lanes.update(lanes)
+            self._reroute(placing)
+            self._members[member.name] = ready
+            self._asked.clear()
+        if old is not None:
+            self._leave(old)
+
+    def _new_lanes(self, placing: Placing, contract: Contract) -> dict[Segment, AnyLane]:
+        first = placing.route[0].start
+        return {
+            segment: self._make_lane(segment, contract)
+            for segment in placing.added
+            if segment.start == first
+        }
+
+    def _reroute(self, placing: Placing) -> None:
+        """Lead the members of segments that fell in two through the pieces."""
+        if not placing.replaced:
+            return
+        for name, member in self._members.items():
+            route = [
+                piece
+                for segment in member.route
+                for piece in placing.replaced.get(segment, (segment,))
+            ]
+            self._members[name] = replace(member, route=tuple(route))
+
+    def _leave(self, old: Member) -> None:
+        """Let go of what only a former member needed."""
+        if old.seat is not None:
+            self.stack.remove(old.seat)
+        used = {segment for member in self._members.values() for segment in member.route}
+        self.tree.keep_only(used)
+        with self._knowing:
+            self._lanes = {item: lane for item, lane in self._lanes.items() if item in used}
+        del old
+        release_memory()
+
+    def _park_beyond(self, keep: set[str]) -> None:
+        """Put the weights away that were not used for longest, until the rest is small enough."""
+        while self.max_memory is not None and self.num_bytes > self.max_memory:
+            ready = [
+                name
+                for name, member in self._members.items()
+                if not member.is_parked and name not in keep
+            ]
+            oldest = min(ready, key=lambda name: self._last_used.get(name, -1), default=None)
+            if oldest is None:
+                return
+            if not self._park(self._members[oldest]):
+                keep = keep | {oldest}
+
+    def _park(self, member: Member) -> bool:
+        """Put one member's weights on the shelf, unless they cannot be had any more."""
+        digest = member.origin.digest
+        if digest not in self._shelf:
+            graph = member.origin.recall()
+            if graph is None:
+                return False
+            self._shelf.put(digest, graph)
+        with self._knowing:
+            self._members[member.name] = replace(member, route=(), seat=None, template=None)
+            self._asked.clear()
+        self._leave(member)
+        return True
+
+    def _recall(self, segment: Segment) -> Form | None:
+        """The form that a segment was made from, by any member that goes through it."""
+        for member in self.members.values():
+            if segment in member.route:
+                graph = member.origin.recall()
+                if graph is not None:
+                    return read_form(graph, member.contract)
+        return None
+
+    def close(self) -> None:
+        """Let everybody go."""
+        with self._changing:
+            with self._knowing:
+                self._is_closed = True
+                members = list(self._members.values())
+                self._members, self._lanes = {}, {}
+                self._asked.clear()
+            for member in members:
+                if member.seat is not None:
+                    self.stack.remove(member.seat)
+            del members
+            self.tree.keep_only(set())
+            self._shelf.close()
+            release_memory()
+
+
+def _checked(name: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise BrainError(
+            f"{name!r} cannot be a name; expected 1 to 100 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit"
+        )
+    return name

@@ -1,0 +1,434 @@
+"""`Mind`: a running set of brains that computes whatever they share once.
+
+photo ─► decode pool ─► lane of the first segment ─► batch ─► tree ─► stack ─► Inferences
+(once a contract)   (a queue for each)               (segments)  (heads)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from ninebrains.brains import Brain
+from ninebrains.errors import BrainError, PhotoError
+from ninebrains.images import Contract, Limits, PhotoSource, Pixels, fit_pixels, read_photo
+from ninebrains.images.preparing import is_one_photo, is_opened, pixels_of, read_opened
+from ninebrains.mind.company import Company
+from ninebrains.mind.guests import Guest
+from ninebrains.mind.members import Source
+from ninebrains.mind.passing import Passage, send
+from ninebrains.mind.requests import Inferences, Request, Timings
+from ninebrains.mind.scheduling import Item, Lane, Priority, Scheduler, SchedulerStats, Ticket
+from ninebrains.mind.segments import Segment
+from ninebrains.workers import usable_cores
+
+if TYPE_CHECKING:
+    from ninebrains.mind.choices import Choice
+    from ninebrains.mind.explaining import Explanation
+
+OnError = Literal["raise", "keep"]
+
+_PIXELS_AT_ONCE = 64 * 224 * 224
+_MOST_AT_ONCE = 64
+_AHEAD = 64
+
+
+class Mind:
+    """A running set of brains, merged so that whatever they share is computed once.
+
+    It may be used from any number of threads and from asyncio. Brains come and go while it runs.
+
+    Args:
+        brains: what joins at once; see `add`.
+        threads: that one run of a network may use; by default every core, or as `ninebrains tune`
+            found best.
+        decoders: threads that decode photos; by default one a core.
+        max_pending: requests that may wait; more are refused with OverloadError.
+        max_memory: bytes of weights to keep ready; beyond it those that were not used for longest
+            are put away on disk and brought back when they are asked for. None: no limit.
+        limits: bytes and pixels that a photo may have.
+        choices: how to compile segments, by their hash, in place of what `tune` found.
+
+    Example:
+        >>> import ninebrains as nb
+        >>> with nb.Mind(["pets.brain", "rooms.brain"]) as mind:  # doctest: +SKIP
+        ...     mind.run("cat.jpg")["pets"].answer
+        'cat'
+    """
+
+    def __init__(
+        self,
+        brains: Iterable[Source] | Source = (),
+        *,
+        threads: int | None = None,
+        decoders: int | None = None,
+        max_pending: int = 1024,
+        max_memory: int | None = None,
+        limits: Limits | None = None,
+        choices: Mapping[str, Choice] | None = None,
+    ) -> None:
+        self._limits = limits
+        pools = {"wake": 1, "decode": decoders or usable_cores(), "network": 1}
+        self._scheduler = Scheduler(pools, max_pending=max_pending)
+        self._waking: Lane[Inferences, Request] = Lane("wake", self._wake, pool="wake", most=1)
+        self._decoding: Lane[Inferences, Request] = Lane(
+            "decode", self._decode, pool="decode", most=1
+        )
+        self._company = Company(
+            self._make_lane, threads=threads, choices=choices or {}, max_memory=max_memory
+        )
+        try:
+            for source in _several(brains):
+                self.add(source)
+        except BaseException:
+            self.close(drain=False)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close, and answer first what was admitted unless something went wrong."""
+        self.close(drain=kind is None)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._company.members
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who is here, in the order they came."""
+        return tuple(self._company.members)
+
+    def add(self, source: Source, name: str | None = None) -> str:
+        """Let a brain join, or a new version of it take over.
+
+        Everything new about it is compiled and warmed up beside what is running. Then it is there
+        at once: of two versions each request is answered by one, and those that had begun finish
+        on the old one, whose memory goes with the last of them.
+
+        Args:
+            source: the path of a brain or of an .onnx file, the name of a stored brain, a brain, or
+                a guest (see `import_model`).
+            name: under which it is asked for, in place of its own.
+
+        Returns:
+            That name.
+
+        Raises:
+            BrainError: it is no brain, or it cannot be run. Nothing has changed then.
+        """
+        return self._company.add(source, name)
+
+    def remove(self, name: str) -> None:
+        """Let a brain go. Requests that are on their way are still answered by it.
+
+        Raises:
+            BrainError: there is no such brain.
+        """
+        self._company.remove(name)
+
+    def run(
+        self,
+        photo: PhotoSource,
+        brains: str | Iterable[str] | None = None,
+        *,
+        heatmaps: bool = False,
+        deadline_ms: float | None = None,
+        priority: Priority = "interactive",
+        on_error: OnError = "raise",
+    ) -> Inferences:
+        """Ask some brains, or all, about one photo, and wait for the answers.
+
+        Args:
+            photo: a path, a file's bytes, a file opened for bytes, a PIL image, or RGB pixels
+                `uint8[h, w, 3]`.
+            brains: names; None for all.
+            heatmaps: also compute where the evidence lies.
+            deadline_ms: fail if there is no answer by then.
+            priority: `interactive` goes before `bulk`.
+            on_error: a brain that fails raises its error (`raise`), or is left out and named in
+                the answer's `errors` (`keep`).
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            BrainError: there is no such brain, or one failed.
+            OverloadError: too many requests are waiting, or the deadline cannot be met.
+            DeadlineError: there was no answer in time.
+            ClosedError: the mind has been closed.
+        """
+        return self.submit(
+            photo,
+            brains,
+            heatmaps=heatmaps,
+            deadline_ms=deadline_ms,
+            priority=priority,
+            on_error=on_error,
+        ).result()
+
+    async def answer(
+        self,
+        photo: PhotoSource,
+        brains: str | Iterable[str] | None = None,
+        *,
+        heatmaps: bool = False,
+        deadline_ms: float | None = None,
+        priority: Priority = "interactive",
+        on_error: OnError = "raise",
+    ) -> Inferences:
+        """As `run`, for asyncio. Cancelling the task cancels the request."""
+        future = self.submit(
+            photo,
+            brains,
+            heatmaps=heatmaps,
+            deadline_ms=deadline_ms,
+            priority=priority,
+            on_error=on_error,
+        )
+        return await asyncio.wrap_future(future)
+
+    def submit(
+        self,
+        photo: PhotoSource,
+        brains: str | Iterable[str] | None = None,
+        *,
+        heatmaps: bool = False,
+        deadline_ms: float | None = None,
+        priority: Priority = "interactive",
+        on_error: OnError = "raise",
+    ) -> Future[Inferences]:
+        """As `run`, without waiting: errors that concern the answer come out of the future.
+
+        The future can be cancelled until it is settled. An image, an array or a list of bytes must
+        not be changed until then.
+
+        Raises:
+            PhotoError: the photo is an open file and cannot be read.
+            BrainError: there is no such brain.
+            OverloadError: too many requests are waiting, or the deadline cannot be met.
+            ClosedError: the mind has been closed.
+        """
+        return self._submit(
+            photo,
+            brains,
+            heatmaps=heatmaps,
+            deadline_ms=deadline_ms,
+            priority=priority,
+            on_error=on_error,
+        )
+
+    def _submit(
+        self,
+        photo: PhotoSource,
+        brains: str | Iterable[str] | None,
+        *,
+        heatmaps: bool,
+        deadline_ms: float | None = None,
+        priority: Priority,
+        on_error: str,
+        wait: bool = False,
+    ) -> Future[Inferences]:
+        if on_error not in ("raise", "keep"):
+            raise BrainError(f"on_error is 'raise' or 'keep', not {on_error!r}")
+        names = _names(brains)
+        asked = self._company.asked(names, heatmaps=heatmaps)
+        kept = _kept(photo, self._limits)
+        first = self._waking if asked.asleep else self._decoding
+        ticket: Ticket[Inferences] = self._scheduler.admit(
+            flow=names,
+            priority=priority,
+            deadline_ms=deadline_ms,
+            lanes=(first, *asked.lanes),
+            wait=wait,
+        )
+        request = Request(ticket, kept, asked, heatmaps, on_error == "keep")
+        self._scheduler.put(first, ticket, request)
+        return ticket.future
+
+    def run_many(
+        self,
+        photos: Iterable[PhotoSource],
+        brains: str | Iterable[str] | None = None,
+        *,
+        heatmaps: bool = False,
+        priority: Priority = "bulk",
+        on_error: Literal["raise", "yield"] = "raise",
+    ) -> Iterator[Inferences | PhotoError]:
+        """Ask some brains, or all, about many photos; the answers come in the photos' order.
+
+        Memory is bounded: photos are taken from the iterable only as they are needed, so it may be
+        endless. Where others keep the mind busy, this waits for room.
+
+        Args:
+            photos: as in `run`.
+            brains: names; None for all.
+            heatmaps: as in `run`.
+            priority: `bulk` lets interactive requests go first.
+            on_error: a photo that cannot be read raises its PhotoError after the answers before it
+                (`raise`), or gives it in the answer's place (`yield`). With `yield`, brains that
+                fail are named in the answer's `errors`.
+
+        Raises:
+            PhotoError: a photo cannot be read and `on_error` is `raise`; or `photos` is one photo.
+            BrainError: there is no such brain; or one failed and `on_error` is `raise`.
+            ClosedError: the mind has been closed.
+        """
+        if on_error not in ("raise", "yield"):
+            raise BrainError(f"on_error is 'raise' or 'yield', not {on_error!r}")
+        if is_one_photo(photos) or not isinstance(photos, Iterable):
+            raise PhotoError(
+                f"run_many got one {type(photos).__name__}; expected a list of photos, or another "
+                "iterable of them. Put it into a list, or use run."
+            )
+        names = _names(brains)
+        self._company.asked(names, heatmaps=heatmaps)  # a wrong name is told before any photo
+        return self._stream(photos, names, heatmaps, priority, on_error)
+
+    def _stream(
+        self,
+        photos: Iterable[PhotoSource],
+        names: Sequence[str] | None,
+        heatmaps: bool,
+        priority: Priority,
+        on_error: str,
+    ) -> Iterator[Inferences | PhotoError]:
+        waiting: deque[Future[Inferences]] = deque()
+        keep = "keep" if on_error == "yield" else "raise"
+        try:
+            for photo in photos:
+                waiting.append(
+                    self._submit(
+                        photo,
+                        names,
+                        heatmaps=heatmaps,
+                        priority=priority,
+                        on_error=keep,
+                        wait=True,
+                    )
+                )
+                while waiting and (len(waiting) >= _AHEAD or waiting[0].done()):
+                    yield _answer_or_error(waiting.popleft(), on_error)
+            while waiting:
+                yield _answer_or_error(waiting.popleft(), on_error)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def explain(self) -> Explanation:
+        """The tree as it stands: segments, who shares them, what they cost and hold."""
+        from ninebrains.mind.explaining import explain
+
+        return explain(self._company)
+
+    def stats(self) -> SchedulerStats:
+        """How many requests ended in which way, and what each queue learned about its work."""
+        return self._scheduler.stats()
+
+    def close(self, *, drain: bool = True, timeout: float | None = None) -> None:
+        """Take no more requests, and end.
+
+        Args:
+            drain: answer what was admitted first; otherwise it fails with ClosedError.
+            timeout: seconds to wait for that.
+        """
+        self._scheduler.close(drain=drain, timeout=timeout)
+        self._company.close()
+
+    def _make_lane(self, segment: Segment, contract: Contract) -> Lane[Inferences, _Arrival]:
+        """The queue of a segment that reads photos."""
+        room = _PIXELS_AT_ONCE // (contract.height * contract.width)
+        most = segment.choice.batch or max(1, min(_MOST_AT_ONCE, room))
+        return Lane(segment.hash[:8], self._look, pool="network", most=most)
+
+    def _wake(self, items: Sequence[Item[Inferences, Request]]) -> None:
+        """Bring back parked weights, then go on as other requests do."""
+        for item in items:
+            request = item.payload
+            self._company.wake(request.asked.asleep)
+            request.asked = self._company.asked(
+                tuple(request.asked.members), heatmaps=request.heatmaps
+            )
+            # Others may have been asked for meanwhile, and have put these away again.
+            lane = self._waking if request.asked.asleep else self._decoding
+            self._scheduler.put(lane, item.ticket, request)
+
+    def _decode(self, items: Sequence[Item[Inferences, Request]]) -> None:
+        """Decode a photo once for each contract, and put it into the lanes from there."""
+        for item in items:
+            request = item.payload
+            began = time.perf_counter()
+            photo, request.photo = request.photo, b""
+            if isinstance(photo, (str, os.PathLike)):
+                photo = read_photo(photo, self._limits)
+            request.expect_answers()
+            for start in request.asked.starts:
+                before = time.perf_counter()
+                pixels, request.photo_size = pixels_of(photo, start.contract, self._limits)
+                fitted = fit_pixels(pixels, start.contract)
+                done = time.perf_counter()
+                timings = Timings(began - request.submitted, done - before, done)
+                for lane, numbers in start.lanes:
+                    arrival = _Arrival(request, fitted, numbers, timings)
+                    self._scheduler.put(lane, item.ticket, arrival)
+
+    def _look(self, items: Sequence[Item[Inferences, _Arrival]]) -> None:
+        """Send a batch of photos through the tree."""
+        passages = [
+            Passage(arrival.request, number, row, arrival.timings)
+            for row, arrival in enumerate(item.payload for item in items)
+            for number in arrival.numbers
+        ]
+        pixels = np.stack([item.payload.pixels for item in items])
+        send(passages, pixels, self._company.stack)
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrival:
+    """A prepared photo on its way into a segment, for some groups of its request."""
+
+    request: Request
+    pixels: Pixels
+    numbers: tuple[int, ...]
+    timings: Timings
+
+
+def _several(brains: Iterable[Source] | Source) -> Iterable[Source]:
+    """Sources one by one; one alone is most likely meant as a list of one."""
+    return [brains] if isinstance(brains, (str, os.PathLike, Brain, Guest)) else brains
+
+
+def _names(brains: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if brains is None:
+        return None
+    names = (brains,) if isinstance(brains, str) else tuple(brains)
+    for name in names:
+        if not isinstance(name, str):
+            raise BrainError(f"got {type(name).__name__} as a brain's name; expected text")
+    return tuple(dict.fromkeys(names))
+
+
+def _kept(photo: PhotoSource, limits: Limits | None) -> PhotoSource:
+    """A photo that stays what it is: an open file is read by the caller, who may close it."""
+    return read_opened(photo, limits) if is_opened(photo) else photo
+
+
+def _answer_or_error(future: Future[Inferences], on_error: str) -> Inferences | PhotoError:
+    try:
+        return future.result()
+    except PhotoError as error:
+        if on_error == "raise":
+            raise
+        return error

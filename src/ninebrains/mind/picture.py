@@ -1,0 +1,130 @@
+"""The tree of a mind as an SVG picture: photos on the left, brains on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ninebrains.mind.explaining import Branch, Explanation
+
+_WIDTH, _GAP_X, _GAP_Y = 236, 56, 16
+_LINE, _PAD, _MARGIN = 17, 11, 20
+_LETTERS = 33
+_FILLS = {"photos": "#e8eef4", "segment": "#dcefe6", "heads": "#fdf0d5"}
+_STROKES = {"photos": "#5b7083", "segment": "#2f7d5b", "heads": "#b07d17"}
+_INK, _SOFT = "#1d2730", "#4a5a68"
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A branch with its place, in pixels."""
+
+    branch: Branch
+    lines: tuple[str, ...]
+    x: float
+    y: float
+    below: tuple[_Box, ...]
+
+    @property
+    def height(self) -> float:
+        return _height(self.lines)
+
+    @property
+    def middle(self) -> float:
+        return self.y + self.height / 2
+
+
+def draw(explanation: Explanation) -> str:
+    """Draw it.
+
+    Returns:
+        A whole SVG document. What brains are called is escaped.
+    """
+    boxes, y = [], float(_MARGIN)
+    for root in explanation.roots:
+        box, y = _lay_out(root, 0, y)
+        boxes.append(box)
+    every = [item for box in boxes for item in _walk(box)]
+    width = max((box.x + _WIDTH for box in every), default=_WIDTH) + _MARGIN
+    summary = _wrapped(explanation.summary, max(int((width - 2 * _MARGIN) / 6.3), _LETTERS))
+    height = y + _LINE * len(summary) + _MARGIN
+    parts = [*map(_edges, every), *map(_drawn, every)]
+    parts += [
+        _text(_MARGIN, y + _LINE * (row + 1), line, _SOFT) for row, line in enumerate(summary)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" role="img" font-family="system-ui, sans-serif" '
+        f'font-size="12"><title>{escape(explanation.summary)}</title>'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _lay_out(branch: Branch, depth: int, y: float) -> tuple[_Box, float]:
+    """Place a branch and all below it from `y` downwards; the second value is where it ends."""
+    lines = _described(branch)
+    below: list[_Box] = []
+    end = y
+    for item in branch.below:
+        box, end = _lay_out(item, depth + 1, end)
+        below.append(box)
+    first, last = (below[0].middle, below[-1].middle) if below else (y, y)
+    top = max(y, (first + last - _height(lines)) / 2) if below else y
+    x = _MARGIN + depth * (_WIDTH + _GAP_X)
+    return _Box(branch, lines, x, top, tuple(below)), max(end, top + _height(lines) + _GAP_Y)
+
+
+def _described(branch: Branch) -> tuple[str, ...]:
+    from ninebrains.mind.explaining import facts
+
+    if branch.kind == "photos":
+        return (branch.title,)
+    return (branch.title, *(line for fact in facts(branch) for line in _wrapped(fact, _LETTERS)))
+
+
+def _wrapped(text: str, letters: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, letters) or [""]
+
+
+def _height(lines: tuple[str, ...]) -> float:
+    return _LINE * len(lines) + 2 * _PAD
+
+
+def _walk(box: _Box) -> Iterator[_Box]:
+    yield box
+    for below in box.below:
+        yield from _walk(below)
+
+
+def _edges(box: _Box) -> str:
+    start = box.x + _WIDTH
+    half = _GAP_X / 2
+    return "".join(
+        f'<path d="M{start:g} {box.middle:g} C{start + half:g} {box.middle:g} '
+        f'{below.x - half:g} {below.middle:g} {below.x:g} {below.middle:g}" fill="none" '
+        f'stroke="{_STROKES["photos"]}" stroke-width="1.5"/>'
+        for below in box.below
+    )
+
+
+def _drawn(box: _Box) -> str:
+    kind = box.branch.kind
+    frame = (
+        f'<rect x="{box.x:g}" y="{box.y:g}" width="{_WIDTH}" height="{box.height:g}" rx="7" '
+        f'fill="{_FILLS[kind]}" stroke="{_STROKES[kind]}"/>'
+    )
+    texts = [
+        _text(box.x + _PAD, box.y + _PAD + _LINE * row + 12, line, _SOFT if row else _INK, row == 0)
+        for row, line in enumerate(box.lines)
+    ]
+    return frame + "".join(texts)
+
+
+def _text(x: float, y: float, text: str, color: str, is_bold: bool = False) -> str:
+    weight = ' font-weight="600"' if is_bold else ""
+    return f'<text x="{x:g}" y="{y:g}" fill="{color}"{weight}>{escape(text)}</text>'

@@ -1,0 +1,119 @@
+"""Where the weights of parked members lie: a folder of this process, content-addressed.
+
+    <cache folder>/minds/<process id>-<random>/<digest of the member>.onnx
+                                              /weights/<sha256>
+
+What a process that was killed left behind is cleared away by the next one that parks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ninebrains.brains.graph import Graph
+from ninebrains.brains.pool import named_in
+from ninebrains.errors import BrainError, OutputError
+from ninebrains.places import cache_folder, write_bytes
+
+
+class Shelf:
+    """Graphs on disk, by a digest. Not thread-safe; nothing is written before the first `put`."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._graphs: dict[str, str] = {}
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._graphs
+
+    def put(self, digest: str, graph: Graph) -> None:
+        """Keep a graph.
+
+        Raises:
+            OutputError: it cannot be written; then it is not kept.
+        """
+        folder = self._opened()
+        for name, data in graph.weights.items():
+            path = folder / "weights" / name
+            if not path.exists():
+                write_bytes(path, bytes(data))
+        write_bytes(folder / f"{digest}.onnx", graph.data)
+        self._graphs[digest] = graph.hash
+
+    def get(self, digest: str) -> Graph:
+        """A graph that was kept, every byte of it checked.
+
+        Raises:
+            BrainError: its files are gone or damaged.
+        """
+        folder = self._opened()
+        try:
+            data = (folder / f"{digest}.onnx").read_bytes()
+            weights = {
+                name: (folder / "weights" / name).read_bytes() for name in sorted(named_in(data))
+            }
+        except OSError as error:
+            raise BrainError(
+                f"the weights of a parked brain cannot be read back: {error}. Add it again."
+            ) from error
+        graph = Graph(data, weights)
+        sound = all(hashlib.sha256(item).hexdigest() == name for name, item in weights.items())
+        if graph.hash != self._graphs[digest] or not sound:
+            raise BrainError(
+                f"the weights of a parked brain were damaged in {folder}. Add it again."
+            )
+        return graph
+
+    def drop(self, digest: str) -> None:
+        """Forget a graph, and the weights that no other needs."""
+        if self._graphs.pop(digest, None) is None:
+            return
+        folder = self._opened()
+        path = folder / f"{digest}.onnx"
+        names = named_in(path.read_bytes())
+        path.unlink()
+        for other in self._graphs:
+            names -= named_in((folder / f"{other}.onnx").read_bytes())
+        for name in names:
+            (folder / "weights" / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Delete everything."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder, self._graphs = None, {}
+
+    def _opened(self) -> Path:
+        if self._folder is None:
+            root = cache_folder() / "minds"
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+                _clear_abandoned(root)
+                self._folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+            except OSError as error:
+                raise OutputError(
+                    f"could not make a folder for parked brains in {root}: {error}. Free some "
+                    "space or set NINEBRAINS_HOME to another place."
+                ) from error
+        return self._folder
+
+
+def _clear_abandoned(root: Path) -> None:
+    for folder in root.iterdir():
+        number = folder.name.partition("-")[0]
+        if number.isdigit() and not _is_running(int(number)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
