@@ -34,7 +34,7 @@ _MOST_SLOTS = 64
 _SLAB_BYTES = 16 << 20  # of addresses; memory that was never written to takes no room
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Seat:
     """A tail's place in a stack. It never changes.
 

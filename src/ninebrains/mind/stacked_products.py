@@ -5,15 +5,16 @@ call only: where a row lies in a large product, how large it is and how many thr
 all change the last bit. So there is no large product. Every brain's rows are multiplied by calls of
 their own, whose shapes depend on nothing but the brain and the photos that it is asked about:
 
-- for a few photos, one dot product for each row. With one photo this is as fast as memory is;
-- for more, one matrix product for each block, which reads it once for all photos.
+- four photos at a time, one small matrix product for each block;
+- for those left over, one dot product for each row. With one photo this is as fast as memory is.
 
-Numpy makes these calls in a loop of its own, so that hundreds cost one call from Python.
+Numpy makes these calls in a loop of its own, so that hundreds cost one call from Python. They are
+too small for BLAS to start threads for, unless a brain has very many labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ import numpy as np
 from ninebrains.mind.seats import Section, Slots
 from ninebrains.mind.tail_templates import Floats, Product
 
-MOST_DOTS = 4  # photos of one brain; for more, reading its block once for all of them pays
+TOGETHER = 4  # photos in one matrix product; larger ones are no faster
 
 
 class Run(NamedTuple):
@@ -57,38 +58,41 @@ class Pairs:
     def __init__(self, section: Section, rows: Slots, slots: Slots) -> None:
         """Sort pairs by the number of photos that their seat is asked about, seat and photo."""
         self.section = section
-        order = np.lexsort((rows, slots))
-        _, counts = np.unique(slots, return_counts=True)
-        if counts[0] != counts[-1] or (counts != counts[0]).any():
+        self.rows = rows
+        self.slots = slots
+        self.places = np.arange(len(slots))
+        classes = [(1, len(slots))]
+        if not (slots[1:] > slots[:-1]).all():
+            order = np.lexsort((rows, slots))
+            _, counts = np.unique(slots, return_counts=True)
             order = order[np.argsort(np.repeat(counts, counts), kind="stable")]
-        self.rows = rows[order]
-        self.slots = slots[order]
-        self.places = np.empty_like(order)
-        self.places[order] = np.arange(len(order))
-        self.runs = tuple(self._runs(np.sort(counts)))
+            self.rows = rows[order]
+            self.slots = slots[order]
+            self.places[order] = np.arange(len(order))
+            numbers, seats = np.unique(counts, return_counts=True)
+            classes = list(zip(numbers.tolist(), seats.tolist(), strict=True))
+        self.runs = tuple(self._runs(classes))
 
-    def _runs(self, counts: Slots) -> Iterator[Run]:
-        """Runs, from each seat's number of photos in ascending order."""
+    def _runs(self, classes: Iterable[tuple[int, int]]) -> Iterator[Run]:
+        """Runs, of seats with one number of photos after those with another.
+
+        Args:
+            classes: a number of photos, and the number of seats that are asked about so many.
+        """
         start = 0
-        for count, seats in zip(*np.unique(counts, return_counts=True), strict=True):
-            stop = start + int(count * seats)
+        for count, seats in classes:
+            stop = start + count * seats
             rows = self.rows[start:stop].reshape(-1, count)
             slots = self.slots[start:stop:count]
-            breaks = np.flatnonzero(
-                (np.diff(slots) != 1)
+            is_apart = (
+                (slots[1:] - slots[:-1] != 1)
                 | (slots[1:] % self.section.slots_per_slab == 0)
                 | (rows[1:] != rows[:-1]).any(axis=1)
             )
-            edges = [0, *(breaks + 1).tolist(), int(seats)]
-            for low, high in pairwise(edges):
+            for low, high in pairwise([0, *(is_apart.nonzero()[0] + 1).tolist(), seats]):
                 first = int(slots[low])
-                yield Run(
-                    start + low * int(count),
-                    start + high * int(count),
-                    first,
-                    first + high - low,
-                    rows[low],
-                )
+                last = first + high - low
+                yield Run(start + low * count, start + high * count, first, last, rows[low])
             start = stop
 
     def vectors(self, block: int, values: Floats) -> Floats:
@@ -107,10 +111,15 @@ class Pairs:
             matrices = self.section.blocks(block, run.first, run.last)
             given = _rows(values, run.rows)
             out = result[run.start : run.stop].reshape(len(matrices), len(given), size)
-            if len(given) <= MOST_DOTS:
-                np.vecdot(matrices[:, None], given[None, :, None], out=out)
-            else:
-                np.matmul(given, matrices.transpose(0, 2, 1), out=out)
+            whole = len(given) - len(given) % TOGETHER
+            if whole:
+                np.matmul(
+                    given[:whole].reshape(-1, TOGETHER, given.shape[1]),
+                    matrices.transpose(0, 2, 1)[:, None],
+                    out=out[:, :whole].reshape(len(matrices), -1, TOGETHER, size),
+                )
+            if whole < len(given):
+                np.vecdot(matrices[:, None], given[whole:, None], out=out[:, whole:])
         return result
 
     def maps(self, product: Product, values: Floats) -> Floats:

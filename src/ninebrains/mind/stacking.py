@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ninebrains.mind.form import Array
-from ninebrains.mind.seats import Seat, Section
+from ninebrains.mind.seats import Seat, Section, Slots
 from ninebrains.mind.tail_running import Answers, Shared, answer
 from ninebrains.mind.tail_templates import Floats, Tail
 
@@ -31,30 +31,31 @@ class StackResults:
 
     def __init__(self, num_pairs: int) -> None:
         """Begin without any; `Stack.run` puts them in."""
-        self._answers: list[Answers | str] = [""] * num_pairs
-        self._places = [0] * num_pairs
+        self._groups: list[Answers | str] = []
+        self._group_of = np.zeros(num_pairs, np.intp)
+        self._places = np.zeros(num_pairs, np.intp)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def put(self, indices: Sequence[int], found: Answers | str, places: Sequence[int]) -> None:
-        """Add the answers to some pairs, or what went wrong with all of them."""
-        for index, place in zip(indices, places, strict=True):
-            self._answers[index] = found
-            self._places[index] = place
+    def put(self, indices: Sequence[int], found: Answers | str, places: Slots | int = 0) -> None:
+        """Add the answers to some pairs and the place of each in them, or what went wrong."""
+        self._group_of[indices] = len(self._groups)
+        self._places[indices] = places
+        self._groups.append(found)
 
     def values(self, index: int) -> dict[str, Floats]:
         """One pair's outputs: float32 arrays without the photos' axis. Not to be written to.
 
         They are views of what all pairs of the run got, and keep it in memory.
         """
-        found = self._answers[index]
-        return {} if isinstance(found, str) else found.values(self._places[index])
+        found = self._groups[self._group_of[index]]
+        return {} if isinstance(found, str) else found.values(int(self._places[index]))
 
     def error(self, index: int) -> str | None:
         """What is wrong with one pair's values, if anything: a sentence about "it", the brain."""
-        found = self._answers[index]
-        return found if isinstance(found, str) else found.errors.get(self._places[index])
+        found = self._groups[self._group_of[index]]
+        return found if isinstance(found, str) else found.errors.get(int(self._places[index]))
 
 
 class Stack:
@@ -120,21 +121,23 @@ class Stack:
             Values or an error for each pair. Nothing is raised, as no pair may fail another.
         """
         names = frozenset(outputs)
-        members: dict[Section, list[int]] = {}
-        for index, (_, seat) in enumerate(pairs):
-            members.setdefault(seat.section, []).append(index)
+        groups: dict[Section, tuple[list[int], list[int], list[int]]] = {}
+        for index, (row, seat) in enumerate(pairs):
+            group = groups.get(seat.section)
+            if group is None:
+                group = groups[seat.section] = ([], [], [])
+            group[0].append(index)
+            group[1].append(row)
+            group[2].append(seat.slot)
         results = StackResults(len(pairs))
         shared = Shared(values)
         with np.errstate(all="ignore"):
-            for section, indices in members.items():
-                rows = np.array([pairs[index][0] for index in indices], np.intp)
-                slots = np.array([pairs[index][1].slot for index in indices], np.intp)
+            for section, (indices, of_photos, of_seats) in groups.items():
+                rows, slots = np.array(of_photos, np.intp), np.array(of_seats, np.intp)
                 try:
-                    found, places = answer(section, rows, slots, shared, names)
+                    results.put(indices, *answer(section, rows, slots, shared, names))
                 except Exception as error:  # noqa: BLE001 - whatever it is, others must not see it
-                    results.put(indices, f"its head failed: {error}", [0] * len(indices))
-                else:
-                    results.put(indices, found, places.tolist())
+                    results.put(indices, f"its head failed: {error}")
         return results
 
     @contextmanager
