@@ -94,7 +94,7 @@ def _read_again(path: Path) -> dict[str, Choice]:
     try:
         entries = json.loads(text)["choices"]
         return {name: _choice(**entry) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         warnings.warn(
             f"{path} is damaged ({error}) and is left aside; segments run as if they had not been "
             "tuned. Run `ninebrains tune` again, which replaces it.",
@@ -111,7 +111,7 @@ def _choice(backend: str, threads: int | None, batch: int | None, precision: Pre
         ValueError: a value cannot be.
     """
     counts_are_right = all(
-        count is None or (isinstance(count, int) and count > 0) for count in (threads, batch)
+        count is None or (type(count) is int and count > 0) for count in (threads, batch)
     )
     if not isinstance(backend, str) or precision not in _PRECISIONS or not counts_are_right:
         raise ValueError(f"{backend!r}, {threads!r}, {batch!r}, {precision!r} is no choice")
