@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.making import jpeg, photo, write_photos
+from tests.photos.films import write_film
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,6 +55,12 @@ def test_examples_run(page, stored_trunk, model_file, tmp_path, monkeypatch):
         add_trunk(import_trunk(model_file, "mobilenet_v2_100"))
     if "pets.brain" in text and "train" not in text.split("pets.brain")[0]:
         run_command("ninebrains train photos/ --trunk mobilenet_v2_100 -o pets.brain", monkeypatch)
+    if "rooms.brain" in text:
+        run_command(
+            "ninebrains train photos/ --trunk mobilenet_v2_100 --seed 1 -o rooms.brain", monkeypatch
+        )
+    if "clip.mp4" in text:
+        write_film(Path("clip.mp4"))
     names = {}
     for kind, body in blocks:
         if kind == "python":

@@ -22,7 +22,10 @@ def brain(ninebrains, stored_trunk, pets, tmp_path):
     return out
 
 
-VERBS = ["train", "predict", "evaluate", "report", "trunk", "brain", "data", "demo", "doctor"]
+VERBS = [
+    *("train", "predict", "run", "bench", "evaluate", "report", "trunk", "brain", "data"),
+    *("demo", "doctor"),
+]
 
 
 def test_help_names_every_verb(ninebrains):

@@ -12,12 +12,15 @@ import sys
 import typer
 
 from ninebrains.cli import brain, data, trunk
+from ninebrains.cli.bench import bench
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
 from ninebrains.cli.evaluate import evaluate
 from ninebrains.cli.predict import predict
 from ninebrains.cli.report import report
+from ninebrains.cli.run import run
 from ninebrains.cli.train import train
+from ninebrains.cli.words import SeveralWords
 from ninebrains.errors import NinebrainsError
 
 _STOPPED = 130
@@ -31,6 +34,8 @@ app = typer.Typer(
 )
 for verb in (train, predict, evaluate, report):
     app.command()(verb)
+app.command(cls=SeveralWords)(run)
+app.command()(bench)
 app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,66 @@
+"""`ninebrains bench`: figures of brains on this machine."""
+
+import json
+
+import pytest
+
+from tests.brains.making import make_brain
+from tests.making import write_photos
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    for number, name in enumerate(("pets", "rooms")):
+        make_brain(name=name, head_seed=number).save(folder / f"{name}.brain")
+    write_photos(folder / "photos", {"cat": 3, "dog": 2})
+    (folder / "photos/broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    return folder
+
+
+def test_figures_hang_together(ninebrains, place):
+    told = json.loads(
+        ninebrains(
+            *("bench", "pets.brain", "rooms.brain", "--photos", "photos"),
+            *("--seconds", "0.3", "--callers", "4", "--json"),
+            cwd=place,
+        ).out
+    )
+    assert told["brains"] == ["pets", "rooms"]
+    assert (told["photos"]["given"], told["photos"]["used"]) == (6, 5)
+    assert told["cold"]["load_ms"] > 0
+    assert told["cold"]["first_photo_ms"] > 0
+    assert told["memory_bytes"]["with_brains"] > told["memory_bytes"]["before"] > 0
+    assert [one["callers"] for one in told["warm"]] == [1, 4]
+    for one in told["warm"]:
+        latency, share = one["latency_ms"], one["share"]
+        assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"]
+        assert one["photos_per_second"] == pytest.approx(one["photos"] / one["seconds"], rel=0.01)
+        # Little's law: that many callers always wait for an answer each.
+        waiting = one["photos_per_second"] * latency["mean"] / 1000
+        assert waiting == pytest.approx(one["callers"], rel=0.25)
+        assert set(share) == {"decode", "queue", "trunk", "heads"}
+        assert all(value >= 0 for value in share.values())
+        assert 0 < sum(share.values()) <= 1.05
+
+
+def test_without_photos_drawn_ones_are_used_and_it_says_so(ninebrains, place):
+    out = ninebrains("bench", "pets.brain", "--seconds", "0.1", "--callers", "1", cwd=place).out
+    assert "1 brain, 12 photos drawn by computer" in out
+    for words in ("load and compile", "first photo", "memory", "callers", "p99 ms", "trunk %"):
+        assert words in out
+    assert len(out.splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nowhere.brain",), "nowhere.brain"),
+        (("pets.brain", "--photos", "nowhere"), "there is no nowhere"),
+        (("pets.brain", "--photos", "photos/broken.jpg"), "JPEG"),
+        (("pets.brain", "--callers", "0"), "callers"),
+        ((), "brains"),
+    ],
+)
+def test_mistakes_are_told(ninebrains, place, words, told):
+    assert told.lower() in ninebrains("bench", *words, cwd=place, check=2).err.lower()
