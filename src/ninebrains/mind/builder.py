@@ -16,6 +16,7 @@ from ninebrains.mind.computing import (
     LARGEST_TOTAL,
     can_compute,
     compute,
+    is_exact_power,
     shape_vector,
 )
 from ninebrains.mind.form import (
@@ -24,6 +25,7 @@ from ninebrains.mind.form import (
     Constant,
     Form,
     Operation,
+    Shape,
     name_of,
     name_of_output,
 )
@@ -61,6 +63,8 @@ class Builder:
         makers: the operation that makes a value, by the value's hash.
         facts: of values that photos decide, by hash.
         num_computed: how many elements were computed beforehand.
+        asked_for_readers: whether some rule had to know how often a value is read.
+        turned: values that are others transposed, as `layouts` found them.
         sizes: values that only the number of photos decides, by hash: for two photos, for three.
         num_readers: of each value, from the previous pass; empty in the first.
     """
@@ -76,6 +80,8 @@ class Builder:
         self.facts: dict[str, Fact] = {}
         self.sizes: dict[str, tuple[Array, Array]] = {}
         self.num_computed = 0
+        self.asked_for_readers = False
+        self.turned: dict[str, tuple[str, Shape] | None] = {}
         self.num_readers: dict[str, int] = {}
 
     def keep(self, constant: Constant) -> str:
@@ -115,6 +121,7 @@ class Builder:
 
     def has_one_reader(self, name: str) -> bool:
         """Whether a value is read once and is no output. Never in the first pass."""
+        self.asked_for_readers = True
         return self.num_readers.get(name) == 1
 
     def make(
@@ -139,9 +146,13 @@ class Builder:
         if operator == "Shape":
             value = self.fact(inputs[0])
             return shape_vector(value, attributes, 2), shape_vector(value, attributes, 3)
+        if any(name not in self.constants and name not in self.sizes for name in inputs if name):
+            return None
+        if len(facts) > 1 or not self._may_compute(operator, facts[0]):
+            return None
         known = [self.known(name) for name in inputs if name]
         values = [pair for pair in known if pair is not None]
-        if len(facts) > 1 or len(values) < len(known) or not self._may_compute(operator, facts[0]):
+        if operator == "Pow" and not is_exact_power(values[1][0]):
             return None
         two = compute(operator, [pair[0] for pair in values], attributes, facts[0])
         if all(name in self.constants for name in inputs if name):

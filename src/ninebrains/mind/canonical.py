@@ -13,8 +13,12 @@ from dataclasses import replace
 from ninebrains.brains.graph import Graph
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
+from ninebrains.mind.activating import ACTIVATING
 from ninebrains.mind.builder import Builder, Draft, Rule
+from ninebrains.mind.folding import FOLDING
 from ninebrains.mind.form import Array, Form, Operation, Shape, name_of
+from ninebrains.mind.layouts import LAYOUTS
+from ninebrains.mind.normalizing import NORMALIZING
 from ninebrains.mind.operators import OPSET, UNCHANGED_SINCE, canonical_version, since
 from ninebrains.mind.reading import Network, Node, read_network
 from ninebrains.mind.reshaping import RESHAPING
@@ -38,9 +42,7 @@ def read_form(graph: Graph, contract: Contract) -> Form:
         BrainError: the graph is damaged, or a value's shape cannot be told beforehand.
     """
     network = read_network(graph)
-    facts = facts_of(network)
-    if network.source not in facts:
-        raise BrainError("the graph does not say the shape of its input; expected [N,H,W,3]")
+    facts = facts_of(network, contract)
     return _canonical(network, contract, facts) or _plain(network, contract, facts)
 
 
@@ -53,6 +55,8 @@ def _canonical(network: Network, contract: Contract, facts: Mapping[str, Fact]) 
             return None
     outputs = _outputs(network, names)
     for _ in range(_LARGEST_NUM_PASSES):
+        if not builder.asked_for_readers:
+            break
         again, renamed = _rebuild(builder, outputs)
         if renamed == outputs:
             break
@@ -215,4 +219,4 @@ def _together(*tables: Mapping[str, Iterable[Rule]]) -> Mapping[str, Sequence[Ru
     }
 
 
-RULES = _together(TIDYING, RESHAPING)
+RULES = _together(TIDYING, RESHAPING, LAYOUTS, FOLDING, ACTIVATING, NORMALIZING)

@@ -44,6 +44,11 @@ def compute(
         raise BrainError(f"operator {operator!r} cannot be computed: {error}") from error
 
 
+def is_exact_power(exponent: Array) -> bool:
+    """Whether a power is a square or a square root, which are rounded alike everywhere."""
+    return exponent.size == 1 and exponent.item() in (0.5, 2)
+
+
 def shape_vector(fact: Fact, attributes: Mapping[str, Attribute], photos: int) -> Array:
     """What Shape gives for so many photos."""
     sizes = [s + g * (photos - 1) for s, g in zip(fact.shape, fact.growth, strict=True)]
@@ -60,7 +65,7 @@ def _divide(inputs: Sequence[Array], _attributes: Mapping[str, Attribute], _shap
     if not np.all(under):
         raise ZeroDivisionError("division by zero")
     down: Array = np.floor_divide(over, under)
-    return np.add(down, (down < 0) & (np.multiply(down, under) != over))
+    return np.add(down, np.less(down, 0) & np.not_equal(np.multiply(down, under), over))
 
 
 def _modulo(inputs: Sequence[Array], attributes: Mapping[str, Attribute], _shape: Shape) -> Array:
@@ -68,6 +73,13 @@ def _modulo(inputs: Sequence[Array], attributes: Mapping[str, Attribute], _shape
         raise ZeroDivisionError("division by zero")
     result: Array = np.fmod(*inputs) if attributes.get("fmod", 0) else np.mod(*inputs)
     return result
+
+
+def _power(inputs: Sequence[Array], _attributes: Mapping[str, Attribute], _shape: Shape) -> Array:
+    """Squares and square roots, the powers that are exact (see `can_compute`)."""
+    base, exponent = inputs
+    result = np.sqrt(base) if exponent.item() == 0.5 else np.multiply(base, base)
+    return cast("Array", result)
 
 
 def _slice(inputs: Sequence[Array], _attributes: Mapping[str, Attribute], _shape: Shape) -> Array:
@@ -142,6 +154,7 @@ _COMPUTE: dict[str, _Compute] = {
     "Neg": _elementwise(np.negative),
     "Not": _elementwise(np.logical_not),
     "Or": _elementwise(np.logical_or),
+    "Pow": _power,
     "Range": lambda inputs, _attributes, _shape: np.arange(*(value.item() for value in inputs)),
     "ReduceMax": _reduced(np.max),
     "ReduceMin": _reduced(np.min),

@@ -24,6 +24,7 @@ _UNCHANGED_SINCE = """
     LeakyRelu 6  Less 7  LessOrEqual 12  Log 6  LRN 1  MatMul 1  MatMulInteger 10  Max 8  MaxPool 1
     Mean 8  Min 8  Mish 18  Mod 10  Mul 7  Neg 6  NonZero 9  Not 1  OneHot 11  Or 7  Pow 7  PRelu 7
     QLinearConv 10  QLinearMatMul 10  QuantizeLinear 10  Range 11  Reciprocal 6  Relu 6  Reshape 5
+    Resize 11
     Round 11  ScatterElements 11  ScatterND 11  Selu 6  Shape 1  Sigmoid 6  Sign 9  Sin 7  Size 1
     Softplus 1  Softsign 1  SpaceToDepth 1  Sqrt 6  Sub 7  Sum 8  Tan 7  Tanh 6  ThresholdedRelu 10
     Tile 6  TopK 10  Transpose 1  Trilu 14  Where 9  Xor 7

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ninebrains.brains.graph import Graph, external_weight
+import numpy as np
+
+from ninebrains.brains.graph import Buffer, Graph, external_weight
 from ninebrains.errors import BrainError
-from ninebrains.mind.form import Attribute, Constant, Tensor
+from ninebrains.mind.form import Attribute, Constant, Shape, Tensor
 
 if TYPE_CHECKING:
     import onnx
@@ -54,16 +57,17 @@ class Network:
 
 
 def read_network(graph: Graph) -> Network:
-    """Parse a graph.
+    """Parse a graph that went through `brains.checking.check`.
 
     Raises:
         BrainError: it is no ONNX graph of plain operators with one input.
     """
     import onnx
 
-    from ninebrains.brains.checking import check
-
-    model = check(graph.data, {name: len(data) for name, data in graph.weights.items()})
+    try:
+        model = onnx.load_model_from_string(graph.data)
+    except Exception as error:
+        raise BrainError(f"the graph is not an ONNX model: {error}") from error
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if len(versions) != 1 or not 1 <= versions[0] <= onnx.defs.onnx_opset_version():
         raise BrainError(
@@ -76,6 +80,8 @@ def read_network(graph: Graph) -> Network:
         raise BrainError(f"the graph takes {len(sources)} inputs; expected one, a batch of photos")
     nodes = []
     for proto in model.graph.node:
+        if proto.domain not in ("", "ai.onnx"):
+            raise BrainError(f"operator {proto.op_type!r} is of the domain {proto.domain!r}")
         attributes = {item.name: read_attribute(item) for item in proto.attribute}
         node = Node(proto.op_type, attributes, tuple(proto.input), tuple(proto.output))
         if node.operator == "Constant" and len(node.outputs) == 1:
@@ -119,23 +125,33 @@ def _constant(tensor: onnx.TensorProto, graph: Graph) -> Constant:
     """An initialiser; one that lies outside is named by its hash already."""
     name = external_weight(tensor)
     if name is None:
-        return _constant_of(tensor)
-    return Constant.of(dtype_name(tensor.data_type), tuple(tensor.dims), graph.weights[name], name)
+        value = _tensor(tensor)
+        return Constant.of(value.dtype, value.shape, value.data)
+    if name not in graph.weights:
+        raise BrainError(f"weight {tensor.name!r} is missing: there is no file weights/{name}")
+    dtype, shape, data = dtype_name(tensor.data_type), tuple(tensor.dims), graph.weights[name]
+    _check_size(tensor.name, dtype, shape, data)
+    return Constant.of(dtype, shape, data, name)
 
 
-def _constant_of(tensor: onnx.TensorProto) -> Constant:
-    """A tensor inside the graph, whichever of its fields holds the values."""
-    value = _tensor(tensor)
-    return Constant.of(value.dtype, value.shape, value.data)
+def _check_size(name: str, dtype: str, shape: Shape, data: Buffer) -> None:
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
+    if len(data) != expected or min(shape, default=0) < 0:
+        raise BrainError(
+            f"weight {name!r} has {len(data):,} bytes; its shape {list(shape)} needs {expected:,}"
+        )
 
 
 def _tensor(tensor: onnx.TensorProto) -> Tensor:
+    """A tensor inside the graph, whichever of its fields holds the values."""
     from onnx import numpy_helper
 
     if tensor.data_type == tensor.STRING:
         raise BrainError("the graph holds text; expected numbers")
     if tensor.HasField("raw_data"):
-        return Tensor(dtype_name(tensor.data_type), tuple(tensor.dims), tensor.raw_data)
+        value = Tensor(dtype_name(tensor.data_type), tuple(tensor.dims), tensor.raw_data)
+        _check_size(tensor.name, *value)
+        return value
     array = numpy_helper.to_array(tensor)
     return Tensor(dtype_name(tensor.data_type), tuple(tensor.dims), array.tobytes())
 
@@ -158,8 +174,6 @@ def _value_of(attributes: Mapping[str, Attribute]) -> Constant:
     Raises:
         BrainError: it holds nothing that can be computed with.
     """
-    import numpy as np
-
     if len(attributes) == 1:
         ((name, value),) = attributes.items()
         if isinstance(value, Tensor):

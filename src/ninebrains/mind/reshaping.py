@@ -11,6 +11,7 @@ from typing import cast
 
 from ninebrains.mind.builder import Builder, Draft, Rule
 from ninebrains.mind.form import Constant, Shape, Tensor
+from ninebrains.mind.layouts import moves_nothing
 from ninebrains.mind.operators import REDUCTIONS
 from ninebrains.mind.shaping import Fact
 
@@ -38,8 +39,31 @@ def tidy_reshape(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | No
     target = target_of(fact)
     if target is None:
         return None
+    turned = _before_turning(builder, source, fact)
+    if turned is not None:
+        return turned
     tidy = Draft("Reshape", {}, (source, builder.keep_array(target)))
     return None if tidy == draft else tidy
+
+
+def _before_turning(builder: Builder, source: str, fact: Fact) -> Draft | None:
+    """Split the first axis before the last two change places, not afterwards.
+
+    PyTorch's newer exporter writes the transposition of keys in attention for three axes.
+    """
+    turn = builder.maker(source, "Transpose")
+    if turn is None or dict(turn.attributes)["perm"] != (0, 2, 1) or len(fact.shape) < 4:
+        return None
+    value = builder.fact(turn.inputs[0])
+    if fact.shape[-2:] != (value.shape[2], value.shape[1]) or any(fact.growth[-2:]):
+        return None
+    shape, growth = (
+        (*whole[:-2], *last[1:])
+        for whole, last in ((fact.shape, value.shape), (fact.growth, value.growth))
+    )
+    split = builder.make("Reshape", (turn.inputs[0], ""), Fact(fact.dtype, shape, growth))
+    rank = len(shape)
+    return Draft("Transpose", {"perm": (*range(rank - 2), rank - 1, rank - 2)}, (split,))
 
 
 def tidy_transpose(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | None:
@@ -53,6 +77,8 @@ def tidy_transpose(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | 
         order = tuple(first[axis] for axis in order)
     if order == tuple(range(rank)):
         return source
+    if moves_nothing(builder.fact(source), order) and target_of(fact) is not None:
+        return Draft("Reshape", {}, (source, ""))
     tidy = Draft("Transpose", {"perm": order}, (source,))
     return None if tidy == draft else tidy
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ninebrains.errors import BrainError
+from ninebrains.images import Contract
 from ninebrains.mind.form import Array, Attribute, Shape
 from ninebrains.mind.reading import Network, dtype_name
 
@@ -35,14 +36,15 @@ class Fact(NamedTuple):
         return self.shape[:1] == (1,) and self.growth[:1] == (1,) and not any(self.growth[1:])
 
 
-def facts_of(network: Network) -> dict[str, Fact]:
+def facts_of(network: Network, contract: Contract) -> dict[str, Fact]:
     """What ONNX's own shape inference tells of each value, by name in the file.
 
     It is asked for two photos and for three: what differs grows. (For one photo it could not tell
     the photos' axis from one of a single row.) Values whose shape it cannot tell are not there.
+    What the input leaves open besides the number of photos is the contract's.
 
     Raises:
-        BrainError: shapes contradict each other.
+        BrainError: shapes contradict each other, or the input is no photos.
     """
     import onnx
 
@@ -53,6 +55,7 @@ def facts_of(network: Network) -> dict[str, Fact]:
     for output in bare.graph.output:
         output.type.tensor_type.ClearField("shape")
     source = next(value for value in bare.graph.input if value.name == network.source)
+    _fill_sides(source, contract)
     first = source.type.tensor_type.shape.dim[:1]
     if not first or first[0].HasField("dim_value"):
         only = _inferred(bare, source)
@@ -63,6 +66,24 @@ def facts_of(network: Network) -> dict[str, Fact]:
     three = _inferred(bare, source)
     facts = {name: fact_of(kind, three.get(name)) for name, kind in two.items()}
     return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _fill_sides(source: onnx.ValueInfoProto, contract: Contract) -> None:
+    """Write the contract's size into an input that takes photos of any size."""
+    dims = source.type.tensor_type.shape.dim
+    is_open = [not dim.HasField("dim_value") for dim in dims]
+    if not any(is_open[1:]) and len(dims) > 0:
+        return
+    if len(dims) != 4:
+        raise BrainError(
+            f"the graph's input {source.name!r} has {len(dims)} axes, not all of them of a known "
+            "size; expected photos as [N,H,W,3] or [N,3,H,W]"
+        )
+    last = dims[3].dim_value == 3 and dims[1].dim_value != 3
+    sizes = contract.shape if last else (3, *contract.shape[:2])
+    for dim, size in zip(dims[1:], sizes, strict=True):
+        if not dim.HasField("dim_value"):
+            dim.dim_value = size
 
 
 def _inferred(model: onnx.ModelProto, source: onnx.ValueInfoProto) -> dict[str, tuple[str, Shape]]:

@@ -174,13 +174,14 @@ def tidy_resize(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
     mode = attributes.get("coordinate_transformation_mode")
     if mode == "tf_crop_and_resize" or "axes" in attributes:
         return None
+    policy = attributes.get("keep_aspect_ratio_policy", "stretch")
     inputs = [*draft.inputs, "", "", ""][:4]
     inputs[1] = ""
     scales = builder.array(inputs[2])
     value = builder.fact(inputs[0])
     if (scales is None or scales.size == 0) and not any(value.growth[1:]):
         ratios = np.array(fact.shape, np.float32) / np.array(value.shape, np.float32)
-        if value.growth[:1] != fact.growth[:1] or attributes.get("keep_aspect_ratio_policy"):
+        if value.growth[:1] != fact.growth[:1] or policy != "stretch":
             return None
         if tuple(np.floor(ratios * np.array(value.shape, np.float32)).astype(int)) != fact.shape:
             return None

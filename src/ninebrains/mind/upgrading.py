@@ -176,7 +176,8 @@ def _upsample(builder: Builder, draft: Draft, version: int, _fact: Fact) -> Draf
 def _resize(_builder: Builder, draft: Draft, version: int, _fact: Fact) -> Draft | None:
     if version < 11:
         return _resize_of_old(draft, draft.inputs[1])
-    return draft
+    how = draft.attributes.get("coordinate_transformation_mode")
+    return None if how == "half_pixel_symmetric" else draft
 
 
 def _resize_of_old(draft: Draft, scales: str) -> Draft:

@@ -1,0 +1,136 @@
+"""Transposes that only turn a value for a few steps and back are left out.
+
+    turn ── relu ── add ── turn back   =   relu ── add
+
+Networks that were written for the channels last (TensorFlow) and converted go back and forth like
+this around every convolution. A lone turn stays where its author put it: it may be there for speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from ninebrains.mind.builder import Builder, Draft, Rule
+from ninebrains.mind.form import Constant, Operation, Shape
+from ninebrains.mind.operators import BROADCASTING, REDUCTIONS, UNARY
+from ninebrains.mind.shaping import Fact
+
+# A chain of operations that is longer than this is left as it is.
+_LARGEST_DEPTH = 200
+
+
+class Turned(NamedTuple):
+    """A value that is another one transposed.
+
+    Attributes:
+        value: the other one.
+        order: the transposition's `perm`.
+    """
+
+    value: str
+    order: Shape
+
+
+def drop_turns(builder: Builder, draft: Draft, _fact: Fact) -> str | None:
+    """A Transpose that takes back one before it, with operations in between that do not mind."""
+    order = cast("Shape", draft.attributes["perm"])
+    turned = _unturned(builder, draft.inputs[0], 0)
+    if turned is None or tuple(turned.order[axis] for axis in order) != tuple(range(len(order))):
+        return None
+    return turned.value
+
+
+def reduce_unturned(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
+    """A reduction of a transposed value reduces first: there is less to transpose then."""
+    axes = builder.array(draft.inputs[1])
+    turned = _unturned(builder, draft.inputs[0], 0)
+    if axes is None or turned is None or not draft.attributes.get("keepdims", 1):
+        return None
+    if axes.size < 2:  # a step of a normalisation by channel, which backends know as a whole
+        return None
+    moved = tuple(sorted(turned.order[axis] for axis in axes.tolist()))
+    inputs = (turned.value, builder.keep_array(moved))
+    value = builder.make(draft.operator, inputs, _back(fact, turned.order), **draft.attributes)
+    return Draft("Transpose", {"perm": turned.order}, (value,))
+
+
+def moves_nothing(fact: Fact, order: Shape) -> bool:
+    """Whether a transposition leaves all values in their order: only axes of size one move."""
+    moving = [axis for axis in order if fact.shape[axis] != 1 or fact.growth[axis]]
+    return moving == sorted(moving)
+
+
+def _unturned(builder: Builder, name: str, depth: int) -> Turned | None:
+    """The value of which this one is a transposition, computed without transposing it."""
+    if name not in builder.turned:
+        builder.turned[name] = None  # while it is being looked for
+        operation = builder.makers.get(name)
+        if operation is not None and operation.outputs[0] == name and depth < _LARGEST_DEPTH:
+            builder.turned[name] = _of_operation(builder, operation, depth)
+    found = builder.turned[name]
+    return None if found is None else Turned(*found)
+
+
+def _of_operation(builder: Builder, operation: Operation, depth: int) -> Turned | None:
+    attributes = dict(operation.attributes)
+    if operation.operator == "Transpose":
+        return Turned(operation.inputs[0], cast("Shape", attributes["perm"]))
+    fact = builder.facts[operation.outputs[0]]
+    if operation.operator in UNARY:
+        turned = _unturned(builder, operation.inputs[0], depth + 1)
+        operands = operation.inputs[1:]
+        if turned is None:
+            return None
+        inputs: Sequence[str] | None = (turned.value, *operands)
+    elif operation.operator in BROADCASTING:
+        found = [_unturned(builder, item, depth + 1) for item in operation.inputs]
+        turned = next((item for item in found if item is not None), None)
+        if turned is None:
+            return None
+        inputs = _operands(builder, operation.inputs, found, turned.order)
+    else:
+        return None
+    if inputs is None:
+        return None
+    back = _back(fact, turned.order)
+    value = builder.make(operation.operator, inputs, back, **attributes)
+    return Turned(value, turned.order)
+
+
+def _operands(
+    builder: Builder, names: Sequence[str], found: Sequence[Turned | None], order: Shape
+) -> list[str] | None:
+    """The inputs of an operation as they are before the transposition, if that costs nothing."""
+    inverse = tuple(int(axis) for axis in np.argsort(order))
+    operands = []
+    for name, turned in zip(names, found, strict=True):
+        fact = builder.fact(name)
+        array = builder.array(name)
+        if turned is not None and turned.order == order:
+            operands.append(turned.value)
+        elif array is not None and array.ndim <= len(order):
+            whole = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
+            constant = Constant.of_array(np.ascontiguousarray(whole.transpose(inverse)))
+            operands.append(builder.keep(constant if array.size > 1 else builder.constants[name]))
+        elif len(fact.shape) == len(order) and moves_nothing(fact, inverse):
+            operands.append(builder.make("Transpose", (name,), _back(fact, order), perm=inverse))
+        else:
+            return None
+    return operands
+
+
+def _back(fact: Fact, order: Shape) -> Fact:
+    """What is known of a value before it is transposed."""
+    shape, growth = [0] * len(order), [0] * len(order)
+    for place, axis in enumerate(order):
+        shape[axis], growth[axis] = fact.shape[place], fact.growth[place]
+    return Fact(fact.dtype, tuple(shape), tuple(growth))
+
+
+LAYOUTS: Mapping[str, tuple[Rule, ...]] = {
+    "Transpose": (drop_turns,),
+    **dict.fromkeys(REDUCTIONS, (reduce_unturned,)),
+}
