@@ -6,6 +6,7 @@ import pytest
 
 from ninebrains.errors import OutputError
 from ninebrains.mind import choices
+from ninebrains.mind.backends import BACKENDS
 from ninebrains.mind.choices import Choice, chosen, hardware, keep
 
 FAST = Choice("openvino", 2, 8, "bf16")
@@ -28,6 +29,13 @@ def test_a_later_choice_takes_the_place_of_an_earlier_one(home):
     keep({"a" * 64: PLAIN})
     keep({"a" * 64: FAST})
     assert chosen("a" * 64) == FAST
+
+
+def test_a_choice_of_a_backend_that_is_not_known_here_is_none(home, monkeypatch):
+    keep({"a" * 64: Choice("of my own", 1, 1)})
+    assert chosen("a" * 64) is None
+    monkeypatch.setitem(BACKENDS, "of my own", BACKENDS["onnxruntime"])
+    assert chosen("a" * 64) == Choice("of my own", 1, 1)
 
 
 def test_the_file_says_for_which_hardware_it_is(home):

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from ninebrains.mind.backends import REFERENCE, Precision, versions
+from ninebrains.mind.backends import REFERENCE, Precision, available, versions
 from ninebrains.mind.processor import model
 from ninebrains.places import data_folder, holding, write_bytes
 from ninebrains.workers import usable_cores
@@ -52,8 +52,10 @@ def chosen(segment: str) -> Choice | None:
     """What `keep` kept for a segment on this hardware, or None. Reads the file once a process.
 
     A damaged file counts as empty, after a warning: it holds nothing that `tune` cannot find again.
+    So does a choice of a backend that this process does not know.
     """
-    return _read(_path()).get(segment)
+    choice = _read(_path()).get(segment)
+    return choice if choice is not None and choice.backend in available() else None
 
 
 def keep(choices: Mapping[str, Choice]) -> Path:

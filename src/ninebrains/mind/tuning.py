@@ -101,7 +101,7 @@ class Tuning:
         found = []
         if self.num_photos < ENOUGH_PHOTOS:
             found.append(
-                f"{self.num_photos} photos are too few to tell whether 99.5 % of answers stay the "
+                f"too few photos ({self.num_photos}) to tell whether 99.5 % of answers stay the "
                 f"same, so all of them had to; give at least {ENOUGH_PHOTOS}"
             )
         if self.unrest > _CALM:
