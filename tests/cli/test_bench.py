@@ -36,9 +36,9 @@ def test_figures_hang_together(ninebrains, place):
         latency, share = one["latency_ms"], one["share"]
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"]
         assert one["photos_per_second"] == pytest.approx(one["photos"] / one["seconds"], rel=0.01)
-        # Little's law: that many callers always wait for an answer each.
-        waiting = one["photos_per_second"] * latency["mean"] / 1000
-        assert waiting == pytest.approx(one["callers"], rel=0.25)
+        # No caller can have waited for longer than it took.
+        waited = one["photos"] * latency["mean"] / 1000
+        assert 0 < waited <= one["callers"] * one["seconds"] * 1.01
         assert set(share) == {"decode", "queue", "trunk", "heads"}
         assert all(value >= 0 for value in share.values())
         assert 0 < sum(share.values()) <= 1.05

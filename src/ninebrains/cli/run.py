@@ -18,11 +18,11 @@ import typer
 from ninebrains.cli.predict import answer_cells, shown
 
 if TYPE_CHECKING:
-    from ninebrains.brains import Inference
+    from ninebrains.brains import Brain, Inference
     from ninebrains.cli.overlays import OverlayFolder
     from ninebrains.errors import PhotoError
     from ninebrains.images import PhotoSource
-    from ninebrains.mind import Inferences, Mind
+    from ninebrains.mind import Guest, Inferences, Mind
     from ninebrains.photos import Source
 
 # Name, photo (kept only where a heat map is laid over it), and what the brains say or why not.
@@ -110,11 +110,9 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
     Brains of one name, such as two versions, get numbers: a mind would take the later one as a new
     version of the earlier.
     """
-    from ninebrains.mind.members import read_source
-
     thresholds: dict[str, float] = {}
     for source in brains:
-        brain = read_source(source)
+        brain = _read(source)
         name, number = brain.name, 2
         while name in thresholds:
             name, number = f"{brain.name}-{number}", number + 1
@@ -122,6 +120,21 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
         usual = 0.5 if getattr(brain, "task", None) == "multilabel" else 0.0
         thresholds[name] = usual if threshold is None else threshold
     return thresholds
+
+
+def _read(source: str) -> Brain | Guest:
+    from ninebrains.errors import BrainError
+    from ninebrains.mind.members import read_source
+
+    try:
+        return read_source(source)
+    except BrainError as error:
+        if not source.lower().endswith(".onnx"):
+            raise
+        raise BrainError(
+            f"{error}\nThe command line takes ONNX models that need nothing said about them; "
+            "others join in Python: nb.Mind([..., nb.import_model(path, mean=..., std=...)])"
+        ) from error
 
 
 def _ask(mind: Mind, source: Source, most: int | None, heatmaps: bool) -> Iterator[Answered]:
@@ -194,7 +207,7 @@ def _plain(inference: Inference, top: int, threshold: float) -> dict[str, object
     told = {"error": None} | inference.to_dict(top, threshold)
     for name in ("photo_size", "timings"):
         told.pop(name, None)
-    if not inference.labels:
+    if not len(inference.answers):
         told["outputs"] = {name: list(value.shape) for name, value in inference.outputs.items()}
     return told
 
@@ -222,7 +235,7 @@ def _show_line(answered: Answered, options: _Options) -> bool:
 
 
 def _words(inference: Inference, top: int, threshold: float) -> str:
-    if not inference.labels:
+    if not len(inference.answers):
         return ", ".join(f"{name} {list(value.shape)}" for name, value in inference.outputs.items())
     answer, score, also = answer_cells(inference, top, threshold)
     return ", ".join(filter(None, (f"{answer} {score}".rstrip(), also)))
