@@ -74,7 +74,8 @@ class Tree:
     Attributes:
         recall: gives the form that a segment was compiled from again, or None if it is gone.
         threads: that one run of a segment may use.
-        choices: how to compile segments, by their hash; otherwise as `tune` found best.
+        choices: how to compile networks, by the hash of each as one segment; otherwise as `tune`
+            found best. What two share is compiled as the first of them.
     """
 
     recall: Recall
@@ -115,18 +116,20 @@ class Tree:
         """The segments that read a value."""
         return self._below.get(value, ())
 
-    def compile(self, form: Form, start: str, steps: Sequence[Step]) -> Segment:
+    def choice_for(self, form: Form, steps: Sequence[Step]) -> Choice:
+        """How to compile a whole network: as `tune` found best for it, or as the reference."""
+        hashed = segment_hash(form.source, _outputs(form, steps))
+        return self.choices.get(hashed) or chosen(hashed) or Choice()
+
+    def compile(self, form: Form, start: str, steps: Sequence[Step], choice: Choice) -> Segment:
         """Compile some steps of a form; nothing is kept of the form but what the backend keeps."""
-        ends = [step.end for step in steps[-1:] if step.end in form.by_photo]
-        outputs = tuple(dict.fromkeys([*(name for step in steps for name in step.wanted), *ends]))
+        outputs = _outputs(form, steps)
         for name in outputs:
             if name not in form.by_photo:
                 raise BrainError(
                     "the network gives a value that has no row for each photo; a mind, which looks "
                     "at several photos at once, cannot take it"
                 )
-        hashed = segment_hash(start, outputs)
-        choice = self.choices.get(hashed) or chosen(hashed) or Choice()
         threads = self.threads or choice.threads or usable_cores()
         runner = backend(choice.backend).compile(
             emit(form, outputs, (start,)), threads=threads, precision=choice.precision
@@ -145,14 +148,16 @@ class _Placement:
         self.replaced: dict[Segment, Route] = {}
         self.route: list[Segment] = []
         self.rest = network.steps
+        self.choice = tree.choice_for(network.form, network.steps)
 
     def place(self) -> Placing:
         value = self.form.source
         while self.rest:
             followed = self._follow(value)
             if followed is None:
-                self._append(self.tree.compile(self.form, value, self.rest))
+                self._append(self.tree.compile(self.form, value, self.rest, self.choice))
                 break
+            self.choice = followed.choice  # what is shared decides for the rest
             self.route.append(followed)
             self.rest = self.rest[len(followed.steps) :]
             value = followed.end
@@ -184,6 +189,8 @@ class _Placement:
     def _follow(self, value: str) -> Segment | None:
         """The segment to go down next; one that shares enough is made where need be."""
         for segment in self.tree.below(value):
+            if not _go_together(segment.choice, self.choice):
+                continue
             shared = self._shared(segment)
             if shared == len(segment.steps) or self._ends_within(segment, shared):
                 return segment
@@ -224,12 +231,16 @@ class _Placement:
         if theirs is None:
             return None
         given = self._probe()
-        whole = self.tree.compile(self.form, segment.start, self.rest) if self.rest else None
+        # Two pieces of one whole must be compiled as it is, or they could not give the same bits.
+        choice = segment.choice
+        whole = (
+            self.tree.compile(self.form, segment.start, self.rest, choice) if self.rest else None
+        )
         for count in range(most, max(most - _CUTS_TRIED, 0), -1):
-            lower = self.tree.compile(theirs, segment.start, segment.steps[:count])
+            lower = self.tree.compile(theirs, segment.start, segment.steps[:count], choice)
             if lower.end not in lower.outputs:
                 continue
-            upper = self.tree.compile(theirs, lower.end, segment.steps[count:])
+            upper = self.tree.compile(theirs, lower.end, segment.steps[count:], choice)
             own = self._rest_above(lower, count)
             if _same(given, segment, (lower, upper)) and _same(given, whole, own):
                 self.replaced[segment] = (lower, upper)
@@ -243,7 +254,23 @@ class _Placement:
         steps = self.rest[count:]
         if not steps:
             return (lower,)
-        return (lower, self.tree.compile(self.form, lower.end, steps))
+        return (lower, self.tree.compile(self.form, lower.end, steps, lower.choice))
+
+
+def _outputs(form: Form, steps: Sequence[Step]) -> tuple[str, ...]:
+    """What a segment of some steps gives: all that is wanted of them, and where they end."""
+    ends = [step.end for step in steps[-1:] if step.end in form.by_photo]
+    return tuple(dict.fromkeys([*(name for step in steps for name in step.wanted), *ends]))
+
+
+def _go_together(first: Choice, second: Choice) -> bool:
+    """Whether a network may share what was compiled in one way, if the other is best for it.
+
+    In fp32 all backends give the same values to about 1e-6, and sharing gains more than any of
+    them. Coarser products were found good enough for one network alone.
+    """
+    alike = (first.backend, first.precision) == (second.backend, second.precision)
+    return alike or first.precision == second.precision == "fp32"
 
 
 def _same(given: Array, whole: Segment | None, pieces: Route) -> bool:
