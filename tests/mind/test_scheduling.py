@@ -130,28 +130,39 @@ def test_work_is_learned_and_counted(make):
     assert (lane.each, lane.fixed) == (answering.lane.cost.each, answering.lane.cost.fixed)
 
 
-def test_a_worker_waits_for_the_one_that_is_on_its_way_and_not_for_one_that_gave_up(make):
-    scheduler, answering = make(), Answering()
-    lane = answering.lane
-    results([ask(scheduler, lane)])  # how soon they come
+def eager_to_fill(scheduler, answering):
+    """Make waiting for the next item pay for an hour, and the next item expected at once."""
+    results([ask(scheduler, answering.lane)])
     eventually(lambda: scheduler.stats().lanes[0].batches == 1)
-    lane.cost.each, lane.cost.fixed = 0.0, 3600.0
-    first, second, third = (scheduler.admit(flow="a", lanes=[lane]) for _ in range(3))
-    scheduler.put(lane, first, 1)
-    scheduler.put(lane, second, 2)
-    third.future.cancel()
+    answering.lane.cost.each, answering.lane.cost.fixed = 0.0, 3600.0
+
+
+def test_a_worker_waits_for_the_one_that_is_on_its_way(make):
+    scheduler, answering = make(), Answering(most=2)
+    eager_to_fill(scheduler, answering)
+    first, second = (scheduler.admit(flow="a", lanes=[answering.lane]) for _ in range(2))
+    scheduler.put(answering.lane, first, 1)
+    eventually(lambda: answering.lane.held_since is not None)
+    scheduler.put(answering.lane, second, 2)
     assert results([first, second]) == [1, 2]
     assert answering.batches[1:] == [[1, 2]]
 
 
+def test_a_worker_stops_waiting_for_the_one_that_gave_up(make):
+    scheduler, answering = make(), Answering()
+    eager_to_fill(scheduler, answering)
+    first, second = (scheduler.admit(flow="a", lanes=[answering.lane]) for _ in range(2))
+    scheduler.put(answering.lane, first, 1)
+    eventually(lambda: answering.lane.held_since is not None)
+    assert second.future.cancel()
+    assert first.future.result(SOON) == 1
+
+
 def test_nobody_waits_for_more_at_the_cost_of_a_deadline(make):
     scheduler, answering = make(), Answering()
-    lane = answering.lane
-    results([ask(scheduler, lane)])
-    eventually(lambda: scheduler.stats().lanes[0].batches == 1)
-    lane.cost.each, lane.cost.fixed = 0.0, 3600.0
-    scheduler.admit(flow="a", lanes=[lane])  # comes never
-    assert ask(scheduler, lane, 1, deadline_ms=3600e3).future.result(SOON) == 1
+    eager_to_fill(scheduler, answering)
+    scheduler.admit(flow="a", lanes=[answering.lane])  # comes never
+    assert ask(scheduler, answering.lane, 1, deadline_ms=3600e3).future.result(SOON) == 1
 
 
 def test_several_idle_workers_share_what_waits(make):
@@ -374,6 +385,15 @@ def test_waiting_for_room_ends_with_an_error(make, options, error, closes):
             waiting.result(SOON)
     scheduler.close(drain=False)
     assert scheduler.stats().pending == 0
+
+
+def test_waiting_for_room_ends_at_once_when_closing_begins(make):
+    scheduler = make(max_pending=1)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, Stuck(scheduler, flow="a"):
+        waiting = pool.submit(scheduler.admit, flow="a", wait=True)
+        eventually(lambda: scheduler.stats().waiting)
+        pool.submit(scheduler.close)
+        assert isinstance(waiting.exception(SOON / 2), ClosedError)
 
 
 # Failures
