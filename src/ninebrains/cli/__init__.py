@@ -20,6 +20,7 @@ from ninebrains.cli.predict import predict
 from ninebrains.cli.report import report
 from ninebrains.cli.run import run
 from ninebrains.cli.train import train
+from ninebrains.cli.tune import tune
 from ninebrains.cli.words import SeveralWords
 from ninebrains.errors import NinebrainsError
 
@@ -36,6 +37,7 @@ for verb in (train, predict, evaluate, report):
     app.command()(verb)
 app.command(cls=SeveralWords)(run)
 app.command()(bench)
+app.command()(tune)
 app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")
