@@ -18,7 +18,6 @@ from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError, ClosedError
 from ninebrains.images import Contract
 from ninebrains.mind import tails
-from ninebrains.mind.backends import release_memory
 from ninebrains.mind.canonical import read_form
 from ninebrains.mind.choices import Choice
 from ninebrains.mind.cutting import steps
@@ -213,8 +212,6 @@ class Company:
         self.tree.keep_only(used)
         with self._knowing:
             self._lanes = {item: lane for item, lane in self._lanes.items() if item in used}
-        del old
-        release_memory()
 
     def _park_beyond(self, keep: set[str]) -> None:
         """Put the weights away that were not used for longest, until the rest is small enough."""
@@ -264,10 +261,8 @@ class Company:
             for member in members:
                 if member.seat is not None:
                     self.stack.remove(member.seat)
-            del members
             self.tree.keep_only(set())
             self._shelf.close()
-            release_memory()
 
 
 def _checked(name: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -29,9 +28,11 @@ from ninebrains.mind.passing import Passage, send
 from ninebrains.mind.requests import Inferences, Request, Timings
 from ninebrains.mind.scheduling import Item, Lane, Priority, Scheduler, SchedulerStats, Ticket
 from ninebrains.mind.segments import Segment
+from ninebrains.mind.streaming import stream
 from ninebrains.workers import usable_cores
 
 if TYPE_CHECKING:
+    from ninebrains.brains import Manifest
     from ninebrains.mind.choices import Choice
     from ninebrains.mind.explaining import Explanation
 
@@ -39,7 +40,6 @@ OnError = Literal["raise", "keep"]
 
 _PIXELS_AT_ONCE = 64 * 224 * 224
 _MOST_AT_ONCE = 64
-_AHEAD = 64
 
 
 class Mind:
@@ -112,6 +112,11 @@ class Mind:
     def names(self) -> tuple[str, ...]:
         """Who is here, in the order they came."""
         return tuple(self._company.members)
+
+    @property
+    def brains(self) -> Mapping[str, Manifest | Guest]:
+        """What those who are here say about themselves, by name."""
+        return {name: member.facts for name, member in self._company.members.items()}
 
     def add(self, source: Source, name: str | None = None) -> str:
         """Let a brain join, or a new version of it take over.
@@ -295,37 +300,18 @@ class Mind:
             )
         names = _names(brains)
         self._company.asked(names, heatmaps=heatmaps)  # a wrong name is told before any photo
-        return self._stream(photos, names, heatmaps, priority, on_error)
 
-    def _stream(
-        self,
-        photos: Iterable[PhotoSource],
-        names: Sequence[str] | None,
-        heatmaps: bool,
-        priority: Priority,
-        on_error: str,
-    ) -> Iterator[Inferences | PhotoError]:
-        waiting: deque[Future[Inferences]] = deque()
-        keep = "keep" if on_error == "yield" else "raise"
-        try:
-            for photo in photos:
-                waiting.append(
-                    self._submit(
-                        photo,
-                        names,
-                        heatmaps=heatmaps,
-                        priority=priority,
-                        on_error=keep,
-                        wait=True,
-                    )
-                )
-                while waiting and (len(waiting) >= _AHEAD or waiting[0].done()):
-                    yield _answer_or_error(waiting.popleft(), on_error)
-            while waiting:
-                yield _answer_or_error(waiting.popleft(), on_error)
-        finally:
-            for future in waiting:
-                future.cancel()
+        def submit(photo: PhotoSource) -> Future[Inferences]:
+            return self._submit(
+                photo,
+                names,
+                heatmaps=heatmaps,
+                priority=priority,
+                on_error="keep" if on_error == "yield" else "raise",
+                wait=True,
+            )
+
+        return stream(submit, photos, raises=on_error == "raise")
 
     def explain(self) -> Explanation:
         """The tree as it stands: segments, who shares them, what they cost and hold."""
@@ -423,12 +409,3 @@ def _names(brains: str | Iterable[str] | None) -> tuple[str, ...] | None:
 def _kept(photo: PhotoSource, limits: Limits | None) -> PhotoSource:
     """A photo that stays what it is: an open file is read by the caller, who may close it."""
     return read_opened(photo, limits) if is_opened(photo) else photo
-
-
-def _answer_or_error(future: Future[Inferences], on_error: str) -> Inferences | PhotoError:
-    try:
-        return future.result()
-    except PhotoError as error:
-        if on_error == "raise":
-            raise
-        return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ninebrains.errors import BrainError, NinebrainsError
+from ninebrains.mind.backends import release_memory
 from ninebrains.mind.costs import CostModel
 from ninebrains.mind.cutting import Step
 from ninebrains.mind.form import Shape
@@ -59,7 +61,8 @@ class Segment:
         self.num_runs = 0
         self._cost_lock = threading.Lock()
         self._shapes = dict(shapes)
-        self._runner = runner
+        self._compiled = [runner]
+        weakref.finalize(self, _let_go, self._compiled).atexit = False
 
     @property
     def end(self) -> str:
@@ -104,7 +107,7 @@ class Segment:
 
     def _run(self, given: Array, outputs: Sequence[str]) -> list[Array]:
         try:
-            found = self._runner({self.start: given}, outputs)
+            found = self._compiled[0]({self.start: given}, outputs)
         except NinebrainsError:
             raise
         except Exception as error:
@@ -117,6 +120,12 @@ class Segment:
                     f"photos; expected {list(expected)}"
                 )
         return found
+
+
+def _let_go(compiled: list[Runner]) -> None:
+    """Free what was compiled, and give its memory back: nobody holds the segment any more."""
+    compiled.clear()
+    release_memory()
 
 
 def segment_hash(start: str, outputs: Sequence[str]) -> str:
