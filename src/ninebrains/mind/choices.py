@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from ninebrains.errors import OutputError
 from ninebrains.mind.backends import REFERENCE, Precision, available, versions
 from ninebrains.mind.processor import model
 from ninebrains.places import data_folder, holding, write_bytes
@@ -91,8 +92,13 @@ def _read(path: Path) -> dict[str, Choice]:
 def _read_again(path: Path) -> dict[str, Choice]:
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise OutputError(
+            f"cannot read {path}, which `ninebrains tune` wrote: {error.strerror or error}. Mend "
+            "its permissions, or delete it and tune again."
+        ) from error
     try:
         entries = json.loads(text)["choices"]
         return {name: _choice(**entry) for name, entry in entries.items()}

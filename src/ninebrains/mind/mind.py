@@ -253,7 +253,7 @@ class Mind:
         kept = _kept(photo, self._limits)
         first = self._waking if asked.asleep else self._decoding
         ticket: Ticket[Inferences] = self._scheduler.admit(
-            flow=names,
+            flow=(names, priority),  # a bulk caller's line is no obstacle to the same one's next
             priority=priority,
             deadline_ms=deadline_ms,
             lanes=(first, *asked.lanes),

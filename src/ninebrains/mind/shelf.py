@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 from ninebrains.brains.graph import Graph
@@ -25,6 +26,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._folder: Path | None = None
+        self._delete: weakref.finalize[..., Shelf] | None = None
         self._graphs: dict[str, str] = {}
 
     def __contains__(self, digest: str) -> bool:
@@ -73,18 +75,15 @@ class Shelf:
         if self._graphs.pop(digest, None) is None:
             return
         folder = self._opened()
-        path = folder / f"{digest}.onnx"
-        names = named_in(path.read_bytes())
-        path.unlink()
-        for other in self._graphs:
-            names -= named_in((folder / f"{other}.onnx").read_bytes())
-        for name in names:
+        kept = {name for other in self._graphs for name in _weights_of(folder / f"{other}.onnx")}
+        for name in _weights_of(folder / f"{digest}.onnx") - kept:
             (folder / "weights" / name).unlink(missing_ok=True)
+        (folder / f"{digest}.onnx").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Delete everything."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Delete everything. It is done, too, when the shelf is dropped or the program ends."""
+        if self._delete is not None:
+            self._delete()
         self._folder, self._graphs = None, {}
 
     def _opened(self) -> Path:
@@ -93,13 +92,20 @@ class Shelf:
             try:
                 root.mkdir(parents=True, exist_ok=True)
                 _clear_abandoned(root)
-                self._folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+                folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
             except OSError as error:
                 raise OutputError(
                     f"could not make a folder for parked brains in {root}: {error}. Free some "
                     "space or set NINEBRAINS_HOME to another place."
                 ) from error
+            self._folder = folder
+            self._delete = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return self._folder
+
+
+def _weights_of(path: Path) -> set[str]:
+    """The weights that a graph names; none where somebody deleted it."""
+    return named_in(path.read_bytes()) if path.is_file() else set()
 
 
 def _clear_abandoned(root: Path) -> None:
