@@ -132,7 +132,7 @@ class Builder:
 
     def add(self, draft: Draft, facts: Sequence[Fact]) -> list[str]:
         """Make an operation known in its simplest form; return its outputs' names."""
-        computed = self._compute(draft, facts)
+        computed = self.computed(draft, facts)
         if computed is not None and np.array_equal(*computed):
             return [self.keep(Constant.of_array(computed[0]))]
         names = self._add_simplest(draft, facts)
@@ -140,7 +140,7 @@ class Builder:
             self.sizes[names[0]] = computed
         return names
 
-    def _compute(self, draft: Draft, facts: Sequence[Fact]) -> tuple[Array, Array] | None:
+    def computed(self, draft: Draft, facts: Sequence[Fact]) -> tuple[Array, Array] | None:
         """The result for two photos and for three where photos themselves do not decide it."""
         operator, attributes, inputs = draft
         if operator == "Shape":

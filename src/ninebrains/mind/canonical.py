@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ninebrains.brains.graph import Graph
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
 from ninebrains.mind.activating import ACTIVATING
 from ninebrains.mind.builder import Builder, Draft, Rule
 from ninebrains.mind.folding import FOLDING
-from ninebrains.mind.form import Array, Form, Operation, Shape, name_of
+from ninebrains.mind.form import Array, Constant, Form, Operation, Shape, name_of
 from ninebrains.mind.layouts import LAYOUTS
 from ninebrains.mind.normalizing import NORMALIZING
 from ninebrains.mind.operators import OPSET, UNCHANGED_SINCE, canonical_version, since
@@ -73,8 +75,17 @@ def _plain(network: Network, contract: Contract, facts: Mapping[str, Fact]) -> F
         inputs = tuple(names[name] for name in node.inputs)
         draft = Draft(node.operator, node.attributes, inputs)
         known = _facts(builder, draft, node, network.opset, facts)
-        made = builder.add_plain(draft, known, since(node.operator, network.opset))
-        names.update(zip(node.outputs, made, strict=True))
+        upgraded = upgrade(builder, draft, network.opset, known[0])
+        values = builder.computed(upgraded, known) if isinstance(upgraded, Draft) else None
+        if isinstance(upgraded, str):
+            made = [upgraded]
+        elif values is not None and np.array_equal(*values):
+            made = [builder.keep(Constant.of_array(values[0]))]
+        else:
+            made = builder.add_plain(draft, known, since(node.operator, network.opset))
+            if values is not None:
+                builder.sizes[made[0]] = values
+        names.update(zip(node.outputs, made, strict=False))
     form = builder.form(contract, _outputs(network, names))
     return replace(form, opset=network.opset)
 

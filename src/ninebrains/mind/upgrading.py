@@ -74,6 +74,15 @@ def _identity(_builder: Builder, draft: Draft, _version: int, _fact: Fact) -> st
     return draft.inputs[0]
 
 
+def _cast_like(builder: Builder, draft: Draft, _version: int, _fact: Fact) -> Draft:
+    """The type to cast to is known."""
+    from onnx import helper
+
+    dtype = np.dtype(builder.fact(draft.inputs[1]).dtype)
+    to = int(helper.np_dtype_to_tensor_dtype(dtype))
+    return Draft("Cast", {"to": to}, draft.inputs[:1])
+
+
 def _dropout(builder: Builder, draft: Draft, _version: int, _fact: Fact) -> str | None:
     """In use, dropout does nothing."""
     training = draft.inputs[2] if len(draft.inputs) > 2 else ""
@@ -192,6 +201,7 @@ def _resize_of_old(draft: Draft, scales: str) -> Draft:
 _Upgrade = Callable[[Builder, Draft, int, Fact], "Draft | str | None"]
 _UPGRADES: Mapping[str, _Upgrade] = {
     "BatchNormalization": _batch_normalization,
+    "CastLike": _cast_like,
     "Clip": _clip,
     "Dropout": _dropout,
     "Flatten": _squeeze,
