@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from ninebrains.brains.graph import Graph, unpack
+import numpy as np
+
+from ninebrains.brains.graph import Graph, external_weight
 from ninebrains.errors import BrainError
 from ninebrains.mind.backends.memory import release_memory
 from ninebrains.mind.backends.protocol import Array, Precision, Runner
@@ -36,8 +38,9 @@ class OpenVino:
                 f"{', '.join(self.precisions())}"
             )
         try:
+            # `graph` holds the weights until they have been copied into the compiled model.
             compiled = _core().compile_model(
-                _core().read_model(model=unpack(graph).SerializeToString()),
+                _core().read_model(model=_addressed(graph)),
                 "CPU",
                 {
                     "INFERENCE_NUM_THREADS": threads or usable_cores(),
@@ -102,6 +105,32 @@ class _Requests:
                 f"OpenVINO could not run a segment: got {given}; expected {expected}, where ? is "
                 "any number"
             )
+
+
+def _addressed(graph: Graph) -> bytes:
+    """The serialised model with the memory addresses of its weights.
+
+    OpenVINO reads them where they lie. (ONNX Runtime gives it models in this way, too.) With the
+    weights inside the model there would be four copies of them for a while.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(graph.data)
+    for tensor in model.graph.initializer:
+        name = external_weight(tensor)
+        if name is None:
+            continue
+        data = np.frombuffer(graph.weights[name], np.uint8)
+        where = {
+            "location": "*/_ORT_MEM_ADDR_/*",
+            "offset": str(data.ctypes.data),
+            "length": str(data.nbytes),
+        }
+        del tensor.external_data[:]
+        for key, value in where.items():
+            tensor.external_data.add(key=key, value=value)
+    serialised: bytes = model.SerializeToString()
+    return serialised
 
 
 def _matches(expected: Any, given: tuple[int, ...]) -> bool:  # noqa: ANN401 - an openvino.PartialShape
