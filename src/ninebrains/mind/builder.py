@@ -29,7 +29,13 @@ from ninebrains.mind.form import (
     name_of,
     name_of_output,
 )
-from ninebrains.mind.operators import COMMUTATIVE, OPSET, canonical_version, defaults
+from ninebrains.mind.operators import (
+    COMMUTATIVE,
+    OPSET,
+    canonical_version,
+    defaults,
+    trimmed,
+)
 from ninebrains.mind.shaping import Fact
 
 
@@ -209,7 +215,9 @@ class Builder:
         operations = self.needed(outputs.values())
         read = {name for operation in operations for name in operation.inputs}
         read |= set(outputs.values())
+        operations = [trimmed(operation, read) for operation in operations]
         made = {self.source, *(name for operation in operations for name in operation.outputs)}
+        made.discard("")
         return Form(
             contract=contract,
             source=self.source,

@@ -155,6 +155,7 @@ def _facts(
     num_outputs = wanted[-1] + 1 if wanted else 1
     found = [facts.get(name) for name in node.outputs[:num_outputs]]
     if any(found[index] is None for index in wanted):
+        since(node.operator, opset)  # refuses one that ONNX does not know
         two, three = (
             infer(
                 draft.operator,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ninebrains.brains.graph import SMALLEST_EXTERNAL_BYTES, Buffer, Graph
 from ninebrains.errors import BrainError
 from ninebrains.mind.form import Attribute, Constant, Form, Operation, Tensor
+from ninebrains.mind.operators import trimmed
 
 if TYPE_CHECKING:
     import onnx
@@ -84,15 +84,7 @@ def _sorted(operations: Iterable[Operation], wanted: Collection[str]) -> list[Op
         depths.update(dict.fromkeys(operation.outputs, depth))
         places.append((depth, next(filter(None, operation.outputs)), operation))
     places.sort(key=lambda place: place[:2])
-    return [_trimmed(operation, wanted) for _, _, operation in places]
-
-
-def _trimmed(operation: Operation, wanted: Collection[str]) -> Operation:
-    """Without the outputs that nothing reads here."""
-    outputs = [name if name in wanted else "" for name in operation.outputs]
-    while not outputs[-1]:
-        outputs.pop()
-    return replace(operation, outputs=tuple(outputs))
+    return [trimmed(operation, wanted) for _, _, operation in places]
 
 
 def _write_operation(node: onnx.NodeProto, operation: Operation) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cache
 
 from ninebrains.errors import BrainError
-from ninebrains.mind.form import Attribute
+from ninebrains.mind.form import Attribute, Operation
 
 # What canonical operations are written in; more only where an operator is newer.
 OPSET = 18
@@ -112,6 +113,25 @@ def attribute_names(operator: str, version: int) -> frozenset[str]:
     from onnx import defs
 
     return frozenset(defs.get_schema(operator, version, "").attributes)
+
+
+def trimmed(operation: Operation, read: Collection[str]) -> Operation:
+    """An operation without the results that nothing reads, as far as it may do without them."""
+    needed = _min_outputs(operation.operator, operation.version)
+    outputs = [
+        name if name in read or index < needed else ""
+        for index, name in enumerate(operation.outputs)
+    ]
+    while not outputs[-1]:
+        outputs.pop()
+    return replace(operation, outputs=tuple(outputs))
+
+
+@cache
+def _min_outputs(operator: str, version: int) -> int:
+    from onnx import defs
+
+    return int(defs.get_schema(operator, version, "").min_output)
 
 
 @cache
