@@ -10,6 +10,7 @@ from ninebrains.errors import BrainError
 from ninebrains.mind.agreeing import ENOUGH_PHOTOS, compare
 from ninebrains.mind.backends import BACKENDS, REFERENCE, backend
 from ninebrains.mind.choices import Choice
+from ninebrains.mind.trials import Trial, best
 from ninebrains.mind.tuning import all_ways, tune
 from ninebrains.workers import usable_cores
 from tests.mind.test_backends import WIDTH, layers, rows
@@ -279,3 +280,52 @@ def test_outputs_are_compared_photo_by_photo_and_the_worst_counts(
     assert found.cosine == pytest.approx(cosine)
     assert found.difference == pytest.approx(difference)
     assert found.same_top is None
+
+
+def trial(backend, threads, batch, ms, precision="fp32", objection=None):
+    return Trial(Choice(backend, threads, batch, precision), ms, 1.0, None, objection)
+
+
+REFERENCE_TRIALS = [trial(REFERENCE, 2, 1, 10.0), trial(REFERENCE, 2, 4, 8.0)]
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], (REFERENCE, 2, 4, "fp32")),
+        # Much faster, but not allowed.
+        (
+            [
+                trial("openvino", 2, 1, 1.0, objection="no"),
+                trial("openvino", 2, 4, 1.0, objection="no"),
+            ],
+            None,
+        ),
+        # A little faster may be chance.
+        ([trial("openvino", 2, 1, 9.8), trial("openvino", 2, 4, 7.8)], None),
+        ([trial("openvino", 2, 1, 5.0), trial("openvino", 2, 4, 4.0)], ("openvino", 2, 4, "fp32")),
+        # A larger batch that gains nothing is not worth its wait.
+        ([trial("openvino", 2, 1, 4.0), trial("openvino", 2, 4, 4.1)], ("openvino", 2, 1, "fp32")),
+        # Fast in full batches alone is not enough: 40 and 2 are as good as 9 and 9.
+        ([trial("openvino", 2, 1, 40.0), trial("openvino", 2, 4, 2.0)], None),
+        # Of two that are equally fast the plainer one: fp32, then fewer threads.
+        (
+            [
+                trial("openvino", 2, 1, 4.0, "bf16"),
+                trial("openvino", 2, 4, 3.0, "bf16"),
+                trial("openvino", 2, 1, 4.1),
+                trial("openvino", 2, 4, 3.1),
+                trial("openvino", 1, 1, 4.1),
+                trial("openvino", 1, 4, 3.1),
+            ],
+            ("openvino", 1, 4, "fp32"),
+        ),
+        # What did not run has no times.
+        ([Trial(Choice("openvino", 1), None, None, None, "refused")], None),
+    ],
+)
+def test_the_best_way_is_the_one_that_serves_single_photos_and_batches(others, expected):
+    backend_name, threads, batch, precision = expected or (REFERENCE, 2, 4, "fp32")
+    choice, speedup = best([*REFERENCE_TRIALS, *others])
+    assert choice == Choice(backend_name, threads, batch, precision)
+    assert (speedup > 1) == (choice.backend != REFERENCE)

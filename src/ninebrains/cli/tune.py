@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ninebrains.images import Contract, Pixels
     from ninebrains.mind.choices import Choice
     from ninebrains.mind.stems import Stem
-    from ninebrains.mind.tuning import Trial, Tuning
+    from ninebrains.mind.trials import Trial, Tuning
     from ninebrains.photos import Photo
 
 _HEADERS = (
