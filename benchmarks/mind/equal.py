@@ -17,7 +17,6 @@ import numpy as np
 
 from benchmarks.mind.brains import make_brains
 from benchmarks.mind.measuring import Asked, Measured, in_process, photo_files, read_photos, start
-from benchmarks.running import write_results
 from ninebrains.brains import Inference, load
 
 TOLERANCE = 1e-5
@@ -33,7 +32,7 @@ def main(asked: Asked) -> None:
         step = int(asked.quickly(16, 4))
         found = in_process("equal", asked.folder, brains=brains, photos=photos, step=step)
         rows.append({"trunk": trunk, "company": count, **found})
-    write_results("mind_equal", rows)
+    asked.report("mind_equal", rows)
     if not all(row["bit_equal"] for row in rows):
         raise SystemExit("a brain's answers alone and in company are not equal")
     if any(float(str(row[name])) > TOLERANCE for row in rows for name in row if "largest" in name):

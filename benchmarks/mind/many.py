@@ -33,7 +33,7 @@ from benchmarks.mind.measuring import (
 )
 from benchmarks.mind.peering import PeerBench, thread_counts
 from benchmarks.mind.photos import write_pixels
-from benchmarks.running import median, write_results
+from benchmarks.running import median
 from ninebrains.brains import Inference, load
 from ninebrains.images import prepare
 
@@ -49,7 +49,7 @@ def main(asked: Asked) -> None:
     rows: list[dict[str, object]] = []
     for trunk in asked.trunks:
         rows += _on_trunk(asked, trunk)
-    write_results("mind_many", rows)
+    asked.report("mind_many", rows)
 
 
 def _on_trunk(asked: Asked, trunk: str) -> list[dict[str, object]]:
@@ -58,12 +58,12 @@ def _on_trunk(asked: Asked, trunk: str) -> list[dict[str, object]]:
     photos = photo_files(asked.folder, int(asked.quickly(32, 8)))
     contract = load(brains[0]).contract
     pixels = write_pixels(read_photos(photos), contract, asked.folder / f"pixels-{trunk}.npy")
-    seconds = asked.quickly(4, 0.5)
+    seconds = asked.quickly(3, 0.5)
     told = {"photos": photos, "seconds": seconds}
     peers = PeerBench(brains, pixels, asked.folder / "onnx", seconds)
     settings = peers.tune(counts)
     found: Found = {}
-    repeats = int(asked.quickly(7, 2))
+    repeats = int(asked.quickly(5, 2))
     for repeat in range(repeats):
         for threads in thread_counts():
             alone = in_process(

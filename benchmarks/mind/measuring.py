@@ -12,13 +12,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.mind.brains import TRUNKS
 from benchmarks.mind.photos import real_photos
-from benchmarks.running import median, need_shared, run
+from benchmarks.running import median, need_shared, run, write_results
 
 Measured = dict[str, Any]
 _MEASURE = "--measure"
@@ -42,9 +42,14 @@ class Asked:
         """One of two numbers."""
         return quick if self.quick else usual
 
-    def on(self, trunk: str) -> Asked:
-        """The same for one trunk."""
-        return replace(self, trunks=(trunk,))
+    def report(self, name: str, rows: Sequence[dict[str, object]]) -> None:
+        """Print what was found, and keep it in benchmarks/results unless it was a quick look."""
+        if not self.quick:
+            write_results(name, rows)
+            return
+        for row in rows:
+            print(", ".join(f"{key} {value}" for key, value in row.items() if value != ""))
+        print(f"a quick look: {name}.csv stays as it was")
 
 
 def start(main: Callable[[Asked], None], measure: Callable[..., Measured]) -> None:

@@ -28,7 +28,7 @@ from benchmarks.mind.measuring import (
     rounded,
     start,
 )
-from benchmarks.running import median, write_results
+from benchmarks.running import median
 
 COUNTS = (1, 16, 64, 256)
 PEER_COUNTS = (1, 4, 16)
@@ -54,7 +54,7 @@ def main(asked: Asked) -> None:
                 )
         for what, count, _ in tried:
             rows.append(_row(trunk, what, count, found, head_bytes(brains[:count])))
-    write_results("mind_memory", rows)
+    asked.report("mind_memory", rows)
 
 
 def _row(

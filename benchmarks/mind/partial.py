@@ -8,16 +8,19 @@ the head, too) stand for brains that were fine-tuned with the lower layers untou
 so in them but equal bytes. One photo, ready as pixels, goes through N = 1, 2, 4 and 8 of them.
 
 The arithmetic gain is N T / (L + N U): T is what one whole network takes, L the part below the cut
-and U the part above, each measured in isolation as a session of its own in this run, with the
-mind's threads. The measured gain is N times the mind's time for one brain, over its time for N; the
-target is 85 % of the arithmetic one. The gain in multiplications alone is there for comparison: a
-part below the cut has larger maps and other kinds of layers, so its share of the time differs.
+and U the part above, each in isolation as a session of its own with the mind's threads. The
+measured gain is N times the mind's time for one brain, over its time for N; the target is 85 % of
+the arithmetic one. All of these are measured by turns, photo by photo, in one process: what else
+happens on the machine meets them all alike. The gain in multiplications alone is there for
+comparison: the part below the cut has larger maps and other kinds of layers, so its share of the
+time differs.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +37,10 @@ from benchmarks.mind.measuring import (
     rounded,
     start,
 )
-from benchmarks.running import median, write_results
+from benchmarks.running import median
 from ninebrains.brains import Brain, load
 from ninebrains.brains.checking import infer_shapes
-from ninebrains.brains.graph import unpack
+from ninebrains.brains.graph import pack, unpack
 from ninebrains.images import prepare
 
 if TYPE_CHECKING:
@@ -121,20 +124,12 @@ def main(asked: Asked) -> None:
         cut = find_cut(unpack(base.graph))
         brains = _make(base, cut, asked.folder / "partial" / trunk, asked.folder / "weights")
         photos = photo_files(asked.folder, 32)
-        seconds = asked.quickly(5, 0.5)
-        told = {"photos": photos, "seconds": seconds, "cut": cut.value}
-        found: dict[str, list[Measured]] = {}
-        for _ in range(int(asked.quickly(7, 2))):
-            for what in ("whole", "lower", "upper"):
-                once = in_process("partial", asked.folder, what=what, brains=brains[:1], **told)
-                found.setdefault(what, []).append(once)
-            for count in COUNTS:
-                once = in_process(
-                    "partial", asked.folder, what="mind", brains=brains[:count], **told
-                )
-                found.setdefault(str(count), []).append(once)
+        seconds = asked.quickly(30, 3)
+        told = {"brains": brains, "photos": photos, "seconds": seconds, "cut": cut.value}
+        repeats = int(asked.quickly(5, 2))
+        found = [in_process("partial", asked.folder, **told) for _ in range(repeats)]
         rows += [_row(trunk, count, cut, found) for count in COUNTS]
-    write_results("mind_partial", rows)
+    asked.report("mind_partial", rows)
 
 
 def _make(base: Brain, cut: Cut, folder: Path, pool: Path) -> list[Path]:
@@ -145,59 +140,76 @@ def _make(base: Brain, cut: Cut, folder: Path, pool: Path) -> list[Path]:
     return paths
 
 
-def _row(trunk: str, count: int, cut: Cut, found: dict[str, list[Measured]]) -> dict[str, object]:
+def _row(trunk: str, count: int, cut: Cut, found: Sequence[Measured]) -> dict[str, object]:
     def arithmetic(whole: float, lower: float, upper: float) -> float:
         return count * whole / (lower + count * upper)
 
-    def times(what: str) -> list[float]:
-        return [float(once["ms"]) for once in found[what]]
-
-    parts = list(zip(times("whole"), times("lower"), times("upper"), strict=True))
-    expected = [arithmetic(*one) for one in parts]
-    gains = [count * one / many for one, many in zip(times("1"), times(str(count)), strict=True)]
-    gain_of_works = arithmetic(1.0, cut.share, 1 - cut.share)
+    expected = [arithmetic(one["whole"], one["lower"], one["upper"]) for one in found]
+    gains = [count * one["1"] / one[str(count)] for one in found]
+    shares = [gain / wanted for gain, wanted in zip(gains, expected, strict=True)]
     return rounded(
         {
             "trunk": trunk,
             "brains": count,
-            "repeats": len(parts),
+            "repeats": len(found),
             "share_of_work_below": cut.share,
-            "whole_ms": median(times("whole")),
-            "lower_ms": median(times("lower")),
-            "upper_ms": median(times("upper")),
-            "mind_ms": median(times(str(count))),
+            "whole_ms": median(one["whole"] for one in found),
+            "lower_ms": median(one["lower"] for one in found),
+            "upper_ms": median(one["upper"] for one in found),
+            "mind_ms": median(one[str(count)] for one in found),
             "gain": median(gains),
             "arithmetic_gain": median(expected),
-            "of_arithmetic": median(
-                gain / wanted for gain, wanted in zip(gains, expected, strict=True)
-            ),
-            "gain_in_multiplications": gain_of_works,
-            "segments": found[str(count)][0]["segments"],
+            "of_arithmetic": median(shares),
+            "gain_in_multiplications": arithmetic(1.0, cut.share, 1 - cut.share),
         }
     )
 
 
-def measure(what: str, brains: list[str], photos: str, seconds: float, cut: str) -> Measured:
-    """The median of a photo's milliseconds through a part of a network, or through a mind."""
+def measure(brains: list[str], photos: str, seconds: float, cut: str) -> Measured:
+    """Milliseconds for a photo of a network, of its parts, and of minds, by turns.
+
+    Returns:
+        Medians of `whole`, `lower`, `upper` and of each number of brains.
+    """
+    import ninebrains as nb
+
     base = load(brains[0])
     shown = [prepare(photo, base.contract) for photo in read_photos(photos)]
-    if what == "mind":
-        import ninebrains as nb
-
-        with nb.Mind(brains) as mind:
-            took = _timed(mind.run, shown, seconds)
-            return {"ms": took, "segments": str(mind.explain()).count("\n") + 1}
-    inputs = [pixels[None] for pixels in shown]
     model = plain_model(base)
-    if what != "whole":
-        lower = _session(_part(model, ["photos"], [cut]))
-        if what == "lower":
-            return {"ms": _timed(lambda one: lower.run(None, {"photos": one}), inputs, seconds)}
-        inputs = [lower.run(None, {"photos": one})[0] for one in inputs]
-        upper = _session(_part(model, [cut], OUTPUTS))
-        return {"ms": _timed(lambda one: upper.run(OUTPUTS, {cut: one}), inputs, seconds)}
-    session = _session(model)
-    return {"ms": _timed(lambda one: session.run(OUTPUTS, {"photos": one}), inputs, seconds)}
+    whole, lower, upper = (
+        pack(one).session()
+        for one in (model, _part(model, ["photos"], [cut]), _part(model, [cut], OUTPUTS))
+    )
+    between = [lower.run(None, {"photos": pixels[None]})[0] for pixels in shown]
+    works: dict[str, Callable[[int], object]] = {
+        "whole": lambda number: whole.run(OUTPUTS, {"photos": shown[number][None]}),
+        "lower": lambda number: lower.run(None, {"photos": shown[number][None]}),
+        "upper": lambda number: upper.run(OUTPUTS, {cut: between[number]}),
+    }
+    with ExitStack() as open_minds:
+        for count in COUNTS:
+            mind = open_minds.enter_context(nb.Mind(brains[:count]))
+            works[str(count)] = lambda number, mind=mind: mind.run(shown[number])
+        took = by_turns(works, len(shown), seconds)
+    return {name: median(values) for name, values in took.items()}
+
+
+def by_turns(
+    works: Mapping[str, Callable[[int], object]], num_photos: int, seconds: float
+) -> dict[str, list[float]]:
+    """Milliseconds of each work for each photo, one work after the other; one round to warm up."""
+    took: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(num_photos):
+        for work in works.values():
+            work(number)
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for number in range(num_photos):
+            for name, work in works.items():
+                before = time.perf_counter()
+                work(number)
+                took[name].append(1000 * (time.perf_counter() - before))
+    return took
 
 
 def _part(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
@@ -205,25 +217,6 @@ def _part(model: onnx.ModelProto, inputs: list[str], outputs: list[str]) -> onnx
     from onnx.utils import Extractor
 
     return Extractor(onnx.shape_inference.infer_shapes(model)).extract_model(inputs, outputs)
-
-
-def _session(model: onnx.ModelProto):  # noqa: ANN202 - onnxruntime has no types
-    from ninebrains.brains.graph import pack
-
-    return pack(model).session()
-
-
-def _timed(work: Callable[..., object], inputs: list[np.ndarray], seconds: float) -> float:
-    took: list[float] = []
-    for one in inputs:
-        work(one)
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for one in inputs:
-            before = time.perf_counter()
-            work(one)
-            took.append(1000 * (time.perf_counter() - before))
-    return median(took)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,12 @@ class References:
         for brain in [*brains, *broken]:
             key = (brain.name, brain.version)
             path = brain.save(folder / f"{brain.name}@{brain.version}.brain")
-            # Without its session: the mind has to compile for itself.
-            self._sources[key] = (Brain(brain.manifest, brain.graph, brain.card), path)
+            self._sources[key] = (brain, path)
+            # A copy compiles for itself; it goes, and its session with it.
+            alone = Brain(brain.manifest, brain.graph, brain.card)
             for number, photo in enumerate(photos):
                 try:
-                    self._answers[*key, number] = answers_of(brain.run(photo))
+                    self._answers[*key, number] = answers_of(alone.run(photo))
                 except BrainError:
                     if brain.name not in self.broken:
                         raise

@@ -33,10 +33,11 @@ from benchmarks.mind.brains import derive, derive_upper, untrained
 from benchmarks.mind.failing import raising, without_numbers
 from benchmarks.mind.figures import slope
 from benchmarks.mind.holding import resident_bytes
+from benchmarks.mind.measuring import Asked
 from benchmarks.mind.photos import drawn_photos, real_photos
 from benchmarks.mind.references import References
 from benchmarks.mind.timeline import Timeline
-from benchmarks.running import SHARED, TRUNK_FILE, write_results
+from benchmarks.running import SHARED, TRUNK_FILE
 from ninebrains.brains import Brain
 from ninebrains.errors import ClosedError
 from ninebrains.mind import Mind
@@ -255,7 +256,7 @@ def main() -> None:
         "rss_mb_per_hour": round(rise, 2),
         "rss_mb_per_hour_95": round(half, 2),
     }
-    write_results("mind_soak", [row])
+    Asked(Path(), (), quick=told.quick).report("mind_soak", [row])
     try:
         found.check()
     except AssertionError as error:

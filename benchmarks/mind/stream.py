@@ -26,7 +26,7 @@ from benchmarks.mind.measuring import (
     rounded,
     start,
 )
-from benchmarks.running import median, write_results
+from benchmarks.running import median
 from ninebrains.brains import load
 from ninebrains.images import PhotoSource, prepare
 
@@ -41,7 +41,7 @@ def main(asked: Asked) -> None:
         brains = make_brains(trunk, counts[-1], asked.folder)
         photos = photo_files(asked.folder, 32)
         found: dict[tuple[str, int], list[Measured]] = {}
-        for _ in range(int(asked.quickly(5, 1))):
+        for _ in range(int(asked.quickly(3, 1))):
             for shown in ("photos", "pixels"):
                 for count in counts:
                     once = in_process(
@@ -50,7 +50,7 @@ def main(asked: Asked) -> None:
                         brains=brains[:count],
                         photos=photos,
                         shown=shown,
-                        seconds=asked.quickly(10, 2),
+                        seconds=asked.quickly(8, 2),
                     )
                     found.setdefault((shown, count), []).append(once)
         for (shown, count), measured in found.items():
@@ -71,7 +71,7 @@ def main(asked: Asked) -> None:
                     }
                 )
             )
-    write_results("mind_stream", rows)
+    asked.report("mind_stream", rows)
 
 
 def measure(brains: list[str], photos: str, shown: str, seconds: float) -> Measured:

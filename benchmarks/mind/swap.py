@@ -37,7 +37,7 @@ from benchmarks.mind.measuring import (
     rounded,
     start,
 )
-from benchmarks.running import median, write_results
+from benchmarks.running import median
 from ninebrains.brains import load
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def main(asked: Asked) -> None:
         }
         rows += _adding(asked, trunk, told)
         rows += _under_load(asked, trunk, told)
-    write_results("mind_swap", rows)
+    asked.report("mind_swap", rows)
 
 
 def _files(brains: Sequence[Path], folder: Path) -> list[Path]:
