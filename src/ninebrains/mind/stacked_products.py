@@ -62,7 +62,7 @@ class Pairs:
         self.slots = slots
         self.places = np.arange(len(slots))
         classes = [(1, len(slots))]
-        if not (slots[1:] > slots[:-1]).all():
+        if len(slots) > 1 and not (slots[1:] > slots[:-1]).all():
             order = np.lexsort((rows, slots))
             _, counts = np.unique(slots, return_counts=True)
             order = order[np.argsort(np.repeat(counts, counts), kind="stable")]
@@ -84,16 +84,23 @@ class Pairs:
             stop = start + count * seats
             rows = self.rows[start:stop].reshape(-1, count)
             slots = self.slots[start:stop:count]
-            is_apart = (
-                (slots[1:] - slots[:-1] != 1)
-                | (slots[1:] % self.section.slots_per_slab == 0)
-                | (rows[1:] != rows[:-1]).any(axis=1)
-            )
-            for low, high in pairwise([0, *(is_apart.nonzero()[0] + 1).tolist(), seats]):
+            for low, high in pairwise([0, *self._breaks(slots, rows), seats]):
                 first = int(slots[low])
                 last = first + high - low
                 yield Run(start + low * count, start + high * count, first, last, rows[low])
             start = stop
+
+    def _breaks(self, slots: Slots, rows: Slots) -> list[int]:
+        """Where a seat is no neighbour of the one before it, or is asked about other photos."""
+        if len(slots) == 1:
+            return []
+        is_apart = (
+            (slots[1:] - slots[:-1] != 1)
+            | (slots[1:] % self.section.slots_per_slab == 0)
+            | (rows[1:] != rows[:-1]).any(axis=1)
+        )
+        found: list[int] = (is_apart.nonzero()[0] + 1).tolist()
+        return found
 
     def vectors(self, block: int, values: Floats) -> Floats:
         """Each pair's block times its photo's vector.

@@ -82,7 +82,10 @@ def _checked(value: Array | None, shape: Shape) -> Floats:
 
 
 def _take(step: Step, fetch: Callable[[Operand], Floats | float]) -> Floats:
-    return FUNCTIONS[step.function](*map(fetch, step.operands), **dict(step.attributes))
+    function = FUNCTIONS[step.function]
+    if not step.attributes:
+        return function(*map(fetch, step.operands))
+    return function(*map(fetch, step.operands), **dict(step.attributes))
 
 
 def answer(
