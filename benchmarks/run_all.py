@@ -18,6 +18,7 @@ NAMES = (
     "octo",
     "predict_vs_keras",
     "train_vs_keras",
+    "mind",
 )
 
 

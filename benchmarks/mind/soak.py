@@ -190,7 +190,7 @@ def _change(
             name = draw.choice([keeps, *others])
             is_there = None not in timeline.now(name)
             version = draw.choice(references.versions(name))
-            if is_there and name != keeps and draw.random() < 0.4:
+            if is_there and name != keeps and draw.random() < 0.15:
                 with timeline.changing(name, None):
                     mind.remove(name)
                 found.outcomes["removed"] += 1
