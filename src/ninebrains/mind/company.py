@@ -38,7 +38,7 @@ class Company:
     Args:
         make_lane: makes the queue of a segment that reads photos.
         threads: that one run of a segment may use.
-        choices: how to compile segments, by their hash.
+        choices: how to compile networks, by their hash as one segment.
         max_memory: bytes of weights to keep ready; None for no limit.
     """
 

@@ -56,7 +56,8 @@ class Mind:
         max_memory: bytes of weights to keep ready; beyond it those that were not used for longest
             are put away on disk and brought back when they are asked for. None: no limit.
         limits: bytes and pixels that a photo may have.
-        choices: how to compile segments, by their hash, in place of what `tune` found.
+        choices: how to compile networks, by their hash as one segment, in place of what `tune`
+            found.
 
     Example:
         >>> import ninebrains as nb
