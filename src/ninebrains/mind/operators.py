@@ -117,6 +117,8 @@ def attribute_names(operator: str, version: int) -> frozenset[str]:
 
 def trimmed(operation: Operation, read: Collection[str]) -> Operation:
     """An operation without the results that nothing reads, as far as it may do without them."""
+    if all(name in read for name in operation.outputs):
+        return operation
     needed = _min_outputs(operation.operator, operation.version)
     outputs = [
         name if name in read or index < needed else ""

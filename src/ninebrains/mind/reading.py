@@ -191,18 +191,10 @@ def read_attribute(item: onnx.AttributeProto) -> Attribute:
     Raises:
         BrainError: it is of a type that no plain operator has.
     """
-    readers: dict[int, Callable[[], Attribute]] = {
-        item.INT: lambda: int(item.i),
-        item.INTS: lambda: tuple(item.ints),
-        item.FLOAT: lambda: float(item.f),
-        item.FLOATS: lambda: tuple(item.floats),
-        item.STRING: lambda: _text(item.s),
-        item.STRINGS: lambda: tuple(_text(text) for text in item.strings),
-        item.TENSOR: lambda: _tensor(item.t),
-    }
-    if item.type not in readers:
+    reader = _READERS.get(item.type)
+    if reader is None:
         raise BrainError(f"the attribute {item.name!r} has a type that is not supported")
-    return readers[item.type]()
+    return reader(item)
 
 
 def _text(data: bytes) -> str | bytes:
@@ -210,3 +202,15 @@ def _text(data: bytes) -> str | bytes:
         return data.decode()
     except UnicodeDecodeError:
         return data
+
+
+# By the numbers that ONNX gives to types of attributes (AttributeProto.AttributeType).
+_READERS: dict[int, Callable[[onnx.AttributeProto], Attribute]] = {
+    1: lambda item: float(item.f),
+    2: lambda item: int(item.i),
+    3: lambda item: _text(item.s),
+    4: lambda item: _tensor(item.t),
+    6: lambda item: tuple(item.floats),
+    7: lambda item: tuple(item.ints),
+    8: lambda item: tuple(_text(text) for text in item.strings),
+}

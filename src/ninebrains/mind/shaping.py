@@ -96,11 +96,9 @@ def _inferred(model: onnx.ModelProto, source: onnx.ValueInfoProto) -> dict[str, 
         raise BrainError(f"the graph's shapes do not fit together: {error}") from error
     found = {}
     for value in (source, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        sizes = kind.shape.dim
-        if kind.HasField("shape") and all(size.HasField("dim_value") for size in sizes):
-            shape = tuple(size.dim_value for size in sizes)
-            found[value.name] = (dtype_name(kind.elem_type), shape)
+        kind = _of_type(value.type)
+        if kind is not None:
+            found[value.name] = kind
     return found
 
 
@@ -149,12 +147,17 @@ def infer(
 
 def _of_type(value: onnx.TypeProto | None) -> tuple[str, Shape] | None:
     """Type and shape where all of it is known."""
-    if value is None or not value.tensor_type.HasField("shape"):
+    if value is None:
         return None
-    sizes = value.tensor_type.shape.dim
-    if not all(size.HasField("dim_value") for size in sizes):
+    kind = value.tensor_type
+    shape = tuple([size.dim_value for size in kind.shape.dim])
+    # What is not known reads as zero; asking each size for it takes longer than reading it.
+    is_doubtful = not shape or 0 in shape
+    if is_doubtful and not kind.HasField("shape"):
         return None
-    return dtype_name(value.tensor_type.elem_type), tuple(size.dim_value for size in sizes)
+    if is_doubtful and not all(size.HasField("dim_value") for size in kind.shape.dim):
+        return None
+    return dtype_name(kind.elem_type), shape
 
 
 def fact_of(two: tuple[str, Shape] | None, three: tuple[str, Shape] | None) -> Fact | None:
