@@ -38,6 +38,9 @@ from ninebrains.mind.operators import (
 )
 from ninebrains.mind.shaping import Fact
 
+# Changed copies of weights, in elements: a file that names one weight often must not fill memory.
+LARGEST_HELD = 1 << 28
+
 
 class Draft(NamedTuple):
     """An operation that has no name yet.
@@ -69,6 +72,7 @@ class Builder:
         makers: the operation that makes a value, by the value's hash.
         facts: of values that photos decide, by hash.
         num_computed: how many elements were computed beforehand.
+        num_held: how many elements the changed copies of constants have.
         asked_for_readers: whether some rule had to know how often a value is read.
         turned: values that are others transposed, as `layouts` found them.
         sizes: values that only the number of photos decides, by hash: for two photos, for three.
@@ -86,6 +90,7 @@ class Builder:
         self.facts: dict[str, Fact] = {}
         self.sizes: dict[str, tuple[Array, Array]] = {}
         self.num_computed = 0
+        self.num_held = 0
         self.asked_for_readers = False
         self.turned: dict[str, tuple[str, Shape] | None] = {}
         self.num_readers: dict[str, int] = {}
@@ -124,6 +129,11 @@ class Builder:
         if constant is None:
             return self.sizes.get(name)
         return constant.array(), constant.array()
+
+    def may_hold(self, num_elements: int) -> bool:
+        """Whether there may be another changed copy of a constant, as large as this."""
+        self.num_held += num_elements
+        return self.num_held <= LARGEST_HELD
 
     def has_one_reader(self, name: str) -> bool:
         """Whether a value is read once and is no output. Never in the first pass."""

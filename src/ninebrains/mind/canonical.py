@@ -29,7 +29,7 @@ from ninebrains.mind.tidying import TIDYING, split
 from ninebrains.mind.upgrading import upgrade
 
 # Each pass leaves less to do; most networks need two.
-_LARGEST_NUM_PASSES = 30
+_LARGEST_NUM_PASSES = 8
 _LARGEST_KNOWN_LIST = 1024
 
 
@@ -45,7 +45,11 @@ def read_form(graph: Graph, contract: Contract) -> Form:
     """
     network = read_network(graph)
     facts = facts_of(network, contract)
-    return _canonical(network, contract, facts) or _plain(network, contract, facts)
+    try:
+        return _canonical(network, contract, facts) or _plain(network, contract, facts)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Inputs or attributes that an operator must have and that nobody missed before.
+        raise BrainError(f"the graph is malformed: {error!r}. Export the model again.") from error
 
 
 def _canonical(network: Network, contract: Contract, facts: Mapping[str, Fact]) -> Form | None:
@@ -198,6 +202,7 @@ def _rebuild(builder: Builder, outputs: Mapping[str, str]) -> tuple[Builder, dic
     counts.update(name for operation in operations for name in operation.inputs)
     again = Builder(builder.source, builder.opset, builder.rules)
     again.facts[again.source] = builder.facts[builder.source]
+    again.num_computed, again.num_held = builder.num_computed, builder.num_held
     names = {"": "", builder.source: builder.source}
 
     def bring(name: str) -> str:

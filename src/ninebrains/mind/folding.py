@@ -115,7 +115,7 @@ def _changed(
     """A layer with its weights multiplied by channel and another bias."""
     name = layer.inputs[1]
     weights = _floats(builder, name)
-    if weights is None or bias.dtype != weights.dtype:
+    if weights is None or bias.dtype != weights.dtype or not builder.may_hold(weights.size):
         return None
     if scale is not None:
         axis, groups = _channel_axis(layer)

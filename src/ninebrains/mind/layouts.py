@@ -18,9 +18,6 @@ from ninebrains.mind.form import Constant, Operation, Shape
 from ninebrains.mind.operators import BROADCASTING, REDUCTIONS, UNARY
 from ninebrains.mind.shaping import Fact
 
-# A chain of operations that is longer than this is left as it is.
-_LARGEST_DEPTH = 200
-
 
 class Turned(NamedTuple):
     """A value that is another one transposed.
@@ -37,7 +34,7 @@ class Turned(NamedTuple):
 def drop_turns(builder: Builder, draft: Draft, _fact: Fact) -> str | None:
     """A Transpose that takes back one before it, with operations in between that do not mind."""
     order = cast("Shape", draft.attributes["perm"])
-    turned = _unturned(builder, draft.inputs[0], 0)
+    turned = _unturned(builder, draft.inputs[0])
     if turned is None or tuple(turned.order[axis] for axis in order) != tuple(range(len(order))):
         return None
     return turned.value
@@ -46,7 +43,7 @@ def drop_turns(builder: Builder, draft: Draft, _fact: Fact) -> str | None:
 def reduce_unturned(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
     """A reduction of a transposed value reduces first: there is less to transpose then."""
     axes = builder.array(draft.inputs[1])
-    turned = _unturned(builder, draft.inputs[0], 0)
+    turned = _unturned(builder, draft.inputs[0])
     if axes is None or turned is None or not draft.attributes.get("keepdims", 1):
         return None
     if axes.size < 2:  # a step of a normalisation by channel, which backends know as a whole
@@ -63,37 +60,47 @@ def moves_nothing(fact: Fact, order: Shape) -> bool:
     return moving == sorted(moving)
 
 
-def _unturned(builder: Builder, name: str, depth: int) -> Turned | None:
+def _unturned(builder: Builder, name: str) -> Turned | None:
     """The value of which this one is a transposition, computed without transposing it."""
-    if name not in builder.turned:
-        builder.turned[name] = None  # while it is being looked for
-        operation = builder.makers.get(name)
-        if operation is not None and operation.outputs[0] == name and depth < _LARGEST_DEPTH:
-            builder.turned[name] = _of_operation(builder, operation, depth)
-    found = builder.turned[name]
+    waiting = [name]
+    while waiting:
+        operation = builder.makers.get(waiting[-1])
+        if waiting[-1] in builder.turned or operation is None:
+            builder.turned.setdefault(waiting.pop(), None)
+            continue
+        minds = operation.operator not in UNARY and operation.operator not in BROADCASTING
+        inputs = () if minds else operation.inputs
+        missing = [item for item in inputs if item and item not in builder.turned]
+        waiting.extend(missing)
+        if not missing:
+            builder.turned[waiting.pop()] = _of_operation(builder, operation)
+    return _turned(builder, name)
+
+
+def _turned(builder: Builder, name: str) -> Turned | None:
+    """What `_unturned` found for a value."""
+    found = builder.turned.get(name)
     return None if found is None else Turned(*found)
 
 
-def _of_operation(builder: Builder, operation: Operation, depth: int) -> Turned | None:
+def _of_operation(builder: Builder, operation: Operation) -> Turned | None:
+    """What follows for an operation's first result from what was found for its inputs."""
     attributes = dict(operation.attributes)
     if operation.operator == "Transpose":
         return Turned(operation.inputs[0], cast("Shape", attributes["perm"]))
-    fact = builder.facts[operation.outputs[0]]
-    if operation.operator in UNARY:
-        turned = _unturned(builder, operation.inputs[0], depth + 1)
-        operands = operation.inputs[1:]
-        if turned is None:
-            return None
-        inputs: Sequence[str] | None = (turned.value, *operands)
-    elif operation.operator in BROADCASTING:
-        found = [_unturned(builder, item, depth + 1) for item in operation.inputs]
-        turned = next((item for item in found if item is not None), None)
-        if turned is None:
-            return None
-        inputs = _operands(builder, operation.inputs, found, turned.order)
-    else:
+    if operation.operator not in UNARY and operation.operator not in BROADCASTING:
         return None
-    if inputs is None:
+    found = [_turned(builder, item) for item in operation.inputs]
+    turned = next((item for item in found if item is not None), None)
+    if turned is None:
+        return None
+    inputs: Sequence[str] | None = (turned.value, *operation.inputs[1:])
+    if operation.operator in BROADCASTING:
+        inputs = _operands(builder, operation.inputs, found, turned.order)
+    elif found[0] is None:
+        inputs = None
+    fact = builder.facts[operation.outputs[0]]
+    if inputs is None or len(fact.shape) != len(turned.order):
         return None
     back = _back(fact, turned.order)
     value = builder.make(operation.operator, inputs, back, **attributes)
@@ -111,10 +118,12 @@ def _operands(
         array = builder.array(name)
         if turned is not None and turned.order == order:
             operands.append(turned.value)
-        elif array is not None and array.ndim <= len(order):
+        elif array is not None and array.size == 1 and array.ndim <= len(order):
+            operands.append(name)
+        elif array is not None and array.ndim <= len(order) and builder.may_hold(array.size):
             whole = array.reshape((1,) * (len(order) - array.ndim) + array.shape)
-            constant = Constant.of_array(np.ascontiguousarray(whole.transpose(inverse)))
-            operands.append(builder.keep(constant if array.size > 1 else builder.constants[name]))
+            turned_back = np.ascontiguousarray(whole.transpose(inverse))
+            operands.append(builder.keep(Constant.of_array(turned_back)))
         elif len(fact.shape) == len(order) and moves_nothing(fact, inverse):
             operands.append(builder.make("Transpose", (name,), _back(fact, order), perm=inverse))
         else:

@@ -29,11 +29,8 @@ def target_of(fact: Fact) -> Shape | None:
 
 def tidy_reshape(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | None:
     """One Reshape where there are several, none where the shape stays."""
-    source = draft.inputs[0]
-    before = builder.maker(source, "Reshape")
-    while before is not None:
-        source = before.inputs[0]
-        before = builder.maker(source, "Reshape")
+    before = builder.maker(draft.inputs[0], "Reshape")
+    source = draft.inputs[0] if before is None else before.inputs[0]
     if builder.fact(source) == fact:
         return source
     target = target_of(fact)
