@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Union
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from ninebrains.brains import Brain, Inference, load
 from ninebrains.brains.graph import Graph
-from ninebrains.brains.inference import Floats, make_inference
+from ninebrains.brains.inference import make_inference
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
 from ninebrains.mind.guests import Guest, import_model
 from ninebrains.mind.segments import Array
 
 if TYPE_CHECKING:
-    from ninebrains.brains.manifest import Label, Manifest
+    from ninebrains.brains.manifest import Manifest
     from ninebrains.mind.stacking import Seat
     from ninebrains.mind.tail_templates import Template
     from ninebrains.mind.tree import Route
@@ -28,7 +28,6 @@ Source = Union[str, "os.PathLike[str]", Brain, Guest]
 loaded brain, or a guest."""
 
 HEATMAP = "heatmap"
-_NOTHING = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,57 +52,25 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """A brain or guest in a mind.
+class Profile:
+    """Who answers, without what it takes to compute the answer: answers that are kept hold this.
 
     Attributes:
         name: under which the mind knows it.
         version: tells those of one name apart.
-        origin: where it came from.
         contract: how a photo becomes its input.
         facts: its manifest, or the guest without its network.
-        outputs: the hash of the value that each output shows.
-        template: of what the stack runs of it, if anything.
-        route: the segments it goes through; none while it is parked.
-        seat: its place in the stack; None without a tail, or while it is parked.
     """
 
     name: str
     version: str
-    origin: Origin
     contract: Contract
     facts: Manifest | Guest
-    outputs: Mapping[str, str]
-    template: Template | None
-    route: Route
-    seat: Seat | None
-
-    @property
-    def is_parked(self) -> bool:
-        """Whether its weights have been put away."""
-        return not self.route
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """What it can say, by index."""
-        return self.facts.labels
-
-    @property
-    def at_once(self) -> int | None:
-        """How many photos it can look at together; None for any number."""
-        return self.facts.at_once if isinstance(self.facts, Guest) else None
 
     @property
     def title(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
-
-    def wanted_outputs(self, *, heatmaps: bool) -> frozenset[str]:
-        """Names of the outputs that an answer needs."""
-        names = set(self.outputs)
-        if isinstance(self.facts, Guest) or heatmaps:
-            return frozenset(names)
-        return frozenset(names - {HEATMAP})
 
     def inference(
         self,
@@ -113,17 +80,13 @@ class Member:
     ) -> Inference:
         """The answer on one photo from its row of each output."""
         if not isinstance(self.facts, Guest):
-            return make_inference(
-                self.facts,
-                {name: _floats(value) for name, value in values.items()},
-                photo_size=photo_size,
-                timings=timings,
-            )
+            floats = {name: np.asarray(value, np.float32) for name, value in values.items()}
+            return make_inference(self.facts, floats, photo_size=photo_size, timings=timings)
         guest = self.facts
         has_scores = guest.scores is not None and len(guest.labels) > 0
         return Inference(
             brain=self.title,
-            answers=_floats(values[guest.scores or ""]) if has_scores else _NOTHING,
+            answers=np.asarray(values[guest.scores or ""] if has_scores else (), np.float32),
             unfamiliar=None,
             photo_size=photo_size,
             timings=timings,
@@ -131,6 +94,54 @@ class Member:
             labels=guest.labels,
             outputs=values,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A brain or guest in a mind.
+
+    Attributes:
+        profile: who it is.
+        origin: where it came from.
+        outputs: the hash of the value that each output shows.
+        template: of what the stack runs of it, if anything.
+        route: the segments it goes through; none while it is parked.
+        seat: its place in the stack; None without a tail, or while it is parked.
+    """
+
+    profile: Profile
+    origin: Origin
+    outputs: Mapping[str, str]
+    template: Template | None
+    route: Route
+    seat: Seat | None
+
+    @property
+    def name(self) -> str:
+        """Under which the mind knows it."""
+        return self.profile.name
+
+    @property
+    def contract(self) -> Contract:
+        """How a photo becomes its input."""
+        return self.profile.contract
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether its weights have been put away."""
+        return not self.route
+
+    @property
+    def at_once(self) -> int | None:
+        """How many photos it can look at together; None for any number."""
+        facts = self.profile.facts
+        return facts.at_once if isinstance(facts, Guest) else None
+
+    def wanted_outputs(self, *, heatmaps: bool) -> frozenset[str]:
+        """Names of the outputs that an answer needs."""
+        if isinstance(self.profile.facts, Guest) or heatmaps:
+            return frozenset(self.outputs)
+        return frozenset(set(self.outputs) - {HEATMAP})
 
 
 def newcomer(found: Brain | Guest, source: Source, name: str) -> Member:
@@ -148,11 +159,8 @@ def newcomer(found: Brain | Guest, source: Source, name: str) -> Member:
     else:
         facts = replace(found, name=name, graph=Graph(b"", {}))
     return Member(
-        name=name,
-        version=found.version,
+        profile=Profile(name, found.version, found.contract, facts),
         origin=Origin(source, digest_of(found)),
-        contract=found.contract,
-        facts=facts,
         outputs={},
         template=None,
         route=(),
@@ -181,7 +189,3 @@ def read_source(source: Source) -> Brain | Guest:
 def digest_of(thing: Brain | Guest) -> str:
     """Stands for the whole of it."""
     return thing.hash if isinstance(thing, Brain) else thing.graph.hash
-
-
-def _floats(value: Array) -> Floats:
-    return np.asarray(value, np.float32)

@@ -117,7 +117,7 @@ class Mind:
     @property
     def brains(self) -> Mapping[str, Manifest | Guest]:
         """What those who are here say about themselves, by name."""
-        return {name: member.facts for name, member in self._company.members.items()}
+        return {name: member.profile.facts for name, member in self._company.members.items()}
 
     def add(self, source: Source, name: str | None = None) -> str:
         """Let a brain join, or a new version of it take over.

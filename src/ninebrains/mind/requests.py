@@ -14,7 +14,7 @@ from ninebrains.images import Contract, PhotoSource
 from ninebrains.mind.scheduling import Lane
 
 if TYPE_CHECKING:
-    from ninebrains.mind.members import Member
+    from ninebrains.mind.members import Member, Profile
     from ninebrains.mind.scheduling import Ticket
     from ninebrains.mind.segments import Array, Segment
     from ninebrains.mind.stacking import Seat, StackResults
@@ -48,6 +48,23 @@ class Group:
     outputs: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where the answer of one name is. It holds no weights, as people keep answers.
+
+    Attributes:
+        profile: who answers.
+        group: the number of its group.
+        seat: the place of its seat among the group's, or None.
+        shown: names and hashes of the outputs that segments give.
+    """
+
+    profile: Profile
+    group: int
+    seat: int | None
+    shown: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Start:
     """Where the groups of one contract begin: in a lane each, by their numbers."""
@@ -63,7 +80,7 @@ class Asked:
     Attributes:
         members: by name.
         groups: those who go the same way.
-        places: where each name's answer is: the number of its group and its place there.
+        places: where each name's answer is.
         starts: what to decode, and where it goes from there.
         asleep: names of those whose weights have been put away; while there are any, there are no
             groups.
@@ -71,7 +88,7 @@ class Asked:
 
     members: Mapping[str, Member]
     groups: tuple[Group, ...]
-    places: Mapping[str, tuple[int, int]]
+    places: Mapping[str, Place]
     starts: tuple[Start, ...]
     asleep: tuple[str, ...] = ()
 
@@ -100,9 +117,14 @@ class Asked:
             by_route.setdefault((member.route, outputs), []).append(member)
         groups = tuple(_group(route, names, own) for (route, names), own in by_route.items())
         places = {
-            member.name: (number, place)
+            member.name: Place(
+                member.profile,
+                number,
+                seat,
+                tuple(item for item in member.outputs.items() if item[1] in group.shown),
+            )
             for number, group in enumerate(groups)
-            for place, member in enumerate(group.members)
+            for member, seat in zip(group.members, group.places, strict=True)
         }
         starts: dict[Contract, dict[AnyLane, list[int]]] = {}
         for number, group in enumerate(groups):
@@ -185,12 +207,12 @@ class Inferences(Mapping[str, Inference]):
 
     def __init__(
         self,
-        asked: Asked,
+        places: Mapping[str, Place],
         answers: Sequence[GroupAnswer],
         errors: Mapping[str, NinebrainsError],
         photo_size: tuple[int, int],
     ) -> None:
-        self._asked = asked
+        self._places = places
         self._answers = answers
         self._made: dict[str, Inference] = {}
         self.errors = errors
@@ -212,29 +234,22 @@ class Inferences(Mapping[str, Inference]):
         made = self._made.get(name)
         if made is not None:
             return made
-        number, place = self._asked.places[name]
+        place = self._places[name]
         if name in self.errors:
             raise self.errors[name]
-        answer = self._answers[number]
-        group = self._asked.groups[number]
-        member = group.members[place]
-        values = {
-            output: answer.values[value][answer.row]
-            for output, value in member.outputs.items()
-            if value in group.shown
-        }
-        seat = group.places[place]
-        if seat is not None and answer.results is not None:
-            values.update(answer.results.values(answer.first + seat))
-        made = member.inference(values, self.photo_size, answer.timings)
+        answer = self._answers[place.group]
+        values = {output: answer.values[value][answer.row] for output, value in place.shown}
+        if place.seat is not None and answer.results is not None:
+            values.update(answer.results.values(answer.first + place.seat))
+        made = place.profile.inference(values, self.photo_size, answer.timings)
         self._made[name] = made
         return made
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._asked.places)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._asked.places)
+        return len(self._places)
 
     def __repr__(self) -> str:
         return f"Inferences({', '.join(self)})"
@@ -300,23 +315,31 @@ class Request:
         if errors and not self.keep_errors:
             self.ticket.fail(next(iter(errors.values())))
             return
-        self.ticket.succeed(Inferences(self.asked, self.answers, errors, self.photo_size))
+        self.ticket.succeed(Inferences(self.asked.places, self.answers, errors, self.photo_size))
 
     def _errors(self) -> dict[str, NinebrainsError]:
         found: dict[str, NinebrainsError] = {}
         for group, answer in zip(self.asked.groups, self.answers, strict=True):
-            for member, place in zip(group.members, group.places, strict=True):
-                reason = answer.error
-                if reason is None and place is not None and answer.results is not None:
-                    text = answer.results.error(answer.first + place)
-                    reason = BrainError(text) if text else None
-                if reason is not None:
-                    found[member.name] = _blaming(member, reason)
+            has_errors = answer.results is not None and answer.results.has_errors
+            if answer.error is None and not has_errors:
+                continue  # as almost always: nobody is looked at one by one
+            for place, member in enumerate(group.members):
+                error = answer.error or _error_of_seat(group, answer, place)
+                if error is not None:
+                    found[member.name] = _blaming(member.profile, error)
         return found
 
 
-def _blaming(member: Member, error: NinebrainsError) -> NinebrainsError:
+def _error_of_seat(group: Group, answer: GroupAnswer, place: int) -> NinebrainsError | None:
+    seat = group.places[place]
+    if seat is None or answer.results is None:
+        return None
+    text = answer.results.error(answer.first + seat)
+    return BrainError(text) if text else None
+
+
+def _blaming(profile: Profile, error: NinebrainsError) -> NinebrainsError:
     """Say whose fault it is; every request gets an exception of its own to raise."""
-    made = BrainError(f"{member.title} gave no answer: {error}")
+    made = BrainError(f"{profile.title} gave no answer: {error}")
     made.__cause__ = error
     return made

@@ -27,10 +27,15 @@ __all__ = ["Seat", "Stack", "StackResults"]
 
 
 class StackResults:
-    """What a run of a stack found, by the index of the pair. Values are made when asked for."""
+    """What a run of a stack found, by the index of the pair. Values are made when asked for.
+
+    Attributes:
+        has_errors: whether something is wrong with any pair.
+    """
 
     def __init__(self, num_pairs: int) -> None:
         """Begin without any; `Stack.run` puts them in."""
+        self.has_errors = False
         self._groups: list[Answers | str] = []
         self._group_of = np.zeros(num_pairs, np.intp)
         self._places = np.zeros(num_pairs, np.intp)
@@ -43,6 +48,7 @@ class StackResults:
         self._group_of[indices] = len(self._groups)
         self._places[indices] = places
         self._groups.append(found)
+        self.has_errors |= isinstance(found, str) or bool(found.errors)
 
     def values(self, index: int) -> dict[str, Floats]:
         """One pair's outputs: float32 arrays without the photos' axis. Not to be written to.
