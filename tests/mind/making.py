@@ -70,7 +70,7 @@ class Net:
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def deep_model(num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS):
+def deep_model(num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS, unusual=1e6):
     """A classifier of `BLOCKS` residual blocks; those from `untouched` on have the seed `upper`."""
     net = Net()
     low = np.random.default_rng(trunk)
@@ -90,11 +90,17 @@ def deep_model(num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS):
     net.node("Gemm", ["features", "weights", "bias"], "raw", transB=1)
     net.node("Softmax", ["raw"], "scores", axis=1)
     net.node("Conv", [value, "weights_1x1"], "heatmap")
+    net.node("ReduceMax", ["raw"], "most", axes=[1], keepdims=1)
+    net.constant("unusual", np.array(1 / unusual, np.float32))
+    net.node("Mul", ["most", "unusual"], "strangeness")
+    net.constant("flat", np.array([-1], np.int64))
+    net.node("Reshape", ["strangeness", "flat"], "unfamiliar")
     return net.model(
         {
             "scores": ["N", num_labels],
             "features": ["N", CHANNELS],
             "heatmap": ["N", num_labels, SIDE // 2, SIDE // 2],
+            "unfamiliar": ["N"],
         }
     )
 

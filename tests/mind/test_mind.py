@@ -12,6 +12,7 @@ import pytest
 
 import ninebrains as nb
 from ninebrains.errors import BrainError, ClosedError, PhotoError
+from tests.brains.making import make_brain
 from tests.making import jpeg, photo
 from tests.mind.making import SIDE, deep_brain, failing_guest, nan_guest
 
@@ -26,6 +27,12 @@ def brains():
         deep_brain("tuned", head=4, upper=1, untouched=4),
         deep_brain("other", head=5, upper=2, untouched=4),
     ]
+
+
+@pytest.fixture(scope="module")
+def shared_trunk_brains():
+    """Brains that measure how unfamiliar a photo is: always, and never."""
+    return [make_brain(name="strange", trunk_seed=3), make_brain("regress", name="weight")]
 
 
 @pytest.fixture
@@ -50,6 +57,21 @@ def test_every_brain_answers_as_it_does_alone(mind, brains):
             assert ours.top.label == alone.top.label
             assert ours.photo_size == alone.photo_size == (96, 72)
             assert ours.brain == alone.brain
+
+
+def test_all_answers_at_once_are_those_of_the_inferences(brains, shared_trunk_brains):
+    picky = deep_brain("picky", head=2, num_labels=5, unusual=8.8)
+    everyone = [*brains, *shared_trunk_brains, picky, nan_guest("odd")]
+    said = set()
+    with nb.Mind(everyone) as mind:
+        for data in (jpeg("cat", number) for number in range(8)):
+            answers = mind.run(data)
+            expected = {name: item.answer for name, item in answers.items() if name != "odd"}
+            assert answers.answers == expected
+            said.add(expected["picky"] is None)
+        assert said == {True, False}
+        white = np.full((SIDE, SIDE, 3), 255, np.uint8)
+        assert "odd" not in mind.run(white, on_error="keep").answers
 
 
 def test_only_those_who_are_asked_answer(mind):

@@ -85,7 +85,7 @@ class Inference:
             return Instance(label.name, label.id, index, 1.0, answer)
         return Instance(label.name, label.id, index, answer)
 
-    @cached_property
+    @property
     def top(self) -> Instance:
         """The surest instance.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
@@ -71,6 +72,16 @@ class Profile:
     def title(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
+
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        """What it can say, by index."""
+        return tuple(label.name for label in self.facts.labels)
+
+    @cached_property
+    def has_ranking(self) -> bool:
+        """Whether its output `scores` says which label it is."""
+        return not isinstance(self.facts, Guest) and self.facts.task != "regress"
 
     def inference(
         self,

@@ -195,6 +195,24 @@ class GroupAnswer:
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _QuickAnswers:
+    """The best label of every seat, and whether the photo is familiar to it."""
+
+    largest: Sequence[int]
+    is_strange: Sequence[bool]
+
+    @classmethod
+    def of(cls, results: StackResults | None) -> _QuickAnswers:
+        if results is None:
+            return cls((), ())
+        strange = results.numbers("unfamiliar") > 1.0
+        return cls(results.largest("scores").tolist(), strange.tolist())
+
+    def of_seat(self, seat: int, labels: Sequence[str]) -> str | None:
+        return None if self.is_strange[seat] else labels[self.largest[seat]]
+
+
 class Inferences(Mapping[str, Inference]):
     """The answers of several brains on one photo, by the brains' names.
 
@@ -228,6 +246,25 @@ class Inferences(Mapping[str, Inference]):
         for answer in self._answers:
             for name, value in answer.timings.items():
                 found[name] = max(found.get(name, 0.0), value)
+        return found
+
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """What each brain says: the name of a label, or None for "none of these".
+
+        The same as every inference's `answer`, without making the inferences. Brains that failed
+        and models without labels are left out.
+        """
+        found: dict[str, str | None] = {}
+        quick = [_QuickAnswers.of(answer.results) for answer in self._answers]
+        for name, place in self._places.items():
+            if name in self.errors:
+                continue
+            if place.seat is not None and place.profile.has_ranking:
+                seat = self._answers[place.group].first + place.seat
+                found[name] = quick[place.group].of_seat(seat, place.profile.label_names)
+            elif place.profile.label_names:
+                found[name] = self[name].answer
         return found
 
     def __getitem__(self, name: str) -> Inference:

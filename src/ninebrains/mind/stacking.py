@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 
 from ninebrains.mind.form import Array
 from ninebrains.mind.seats import Seat, Section, Slots
@@ -45,8 +46,9 @@ class StackResults:
 
     def put(self, indices: Sequence[int], found: Answers | str, places: Slots | int = 0) -> None:
         """Add the answers to some pairs and the place of each in them, or what went wrong."""
-        self._group_of[indices] = len(self._groups)
-        self._places[indices] = places
+        where = slice(None) if len(indices) == len(self) else indices
+        self._group_of[where] = len(self._groups)
+        self._places[where] = places
         self._groups.append(found)
         self.has_errors |= isinstance(found, str) or bool(found.errors)
 
@@ -57,6 +59,28 @@ class StackResults:
         """
         found = self._groups[self._group_of[index]]
         return {} if isinstance(found, str) else found.values(int(self._places[index]))
+
+    def largest(self, output: str) -> npt.NDArray[np.intp]:
+        """For each pair the index of an output's largest value; -1 where there is none."""
+        found = np.full(len(self), -1, np.intp)
+        for own, array in self._arrays(output):
+            found[own] = array.reshape(len(array), -1).argmax(axis=1)
+        return found
+
+    def numbers(self, output: str) -> Floats:
+        """For each pair an output that is one number; NaN where there is none."""
+        found = np.full(len(self), np.nan, np.float32)
+        for own, array in self._arrays(output):
+            found[own] = array.reshape(len(array), -1)[:, 0]
+        return found
+
+    def _arrays(self, output: str) -> Iterator[tuple[Slots, Floats]]:
+        """The pairs of each template that has an output, and its values for them."""
+        for number, found in enumerate(self._groups):
+            own = np.flatnonzero(self._group_of == number)
+            array = None if isinstance(found, str) else found.array(output)
+            if array is not None:
+                yield own, array[self._places[own]]
 
     def error(self, index: int) -> str | None:
         """What is wrong with one pair's values, if anything: a sentence about "it", the brain."""

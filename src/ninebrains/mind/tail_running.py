@@ -43,6 +43,13 @@ class Answers:
             for name, array, is_by_photo in self.outputs
         }
 
+    def array(self, output: str) -> Floats | None:
+        """An output of all pairs, float32[P, ...]; None if there is no such output."""
+        for name, array, is_by_photo in self.outputs:
+            if name == output:
+                return array[self.rows] if is_by_photo else array
+        return None
+
 
 class Shared:
     """Values that all brains share: each is computed once in a run, for all photos."""
