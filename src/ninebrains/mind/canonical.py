@@ -20,7 +20,7 @@ from ninebrains.mind.builder import Builder, Draft, Rule
 from ninebrains.mind.folding import FOLDING
 from ninebrains.mind.form import Array, Constant, Form, Operation, Shape, name_of
 from ninebrains.mind.layouts import LAYOUTS
-from ninebrains.mind.normalizing import NORMALIZING
+from ninebrains.mind.normalising import NORMALISING
 from ninebrains.mind.operators import OPSET, UNCHANGED_SINCE, canonical_version, since
 from ninebrains.mind.reading import Network, Node, read_network
 from ninebrains.mind.reshaping import RESHAPING
@@ -236,4 +236,4 @@ def _together(*tables: Mapping[str, Iterable[Rule]]) -> Mapping[str, Sequence[Ru
     }
 
 
-RULES = _together(TIDYING, RESHAPING, LAYOUTS, FOLDING, ACTIVATING, NORMALIZING)
+RULES = _together(TIDYING, RESHAPING, LAYOUTS, FOLDING, ACTIVATING, NORMALISING)

@@ -6,6 +6,7 @@ computed from other values' shapes, are all one Reshape to the shape that is kno
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -44,23 +45,73 @@ def tidy_reshape(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | No
 
 
 def _before_turning(builder: Builder, source: str, fact: Fact) -> Draft | None:
-    """Split the first axis before the last two change places, not afterwards.
+    """Split an axis, or drop one of size one, before a transposition rather than afterwards.
 
-    PyTorch's newer exporter writes the transposition of keys in attention for three axes.
+    PyTorch's exporters differ in where attention's heads are told apart.
     """
     turn = builder.maker(source, "Transpose")
-    if turn is None or dict(turn.attributes)["perm"] != (0, 2, 1) or len(fact.shape) < 4:
+    if turn is None:
         return None
-    value = builder.fact(turn.inputs[0])
-    if fact.shape[-2:] != (value.shape[2], value.shape[1]) or any(fact.growth[-2:]):
+    order = cast("Shape", dict(turn.attributes)["perm"])
+    found = _split(builder, turn.inputs[0], order, builder.fact(source), fact)
+    found = found or _dropped(builder, turn.inputs[0], order, builder.fact(source), fact)
+    if found is None or target_of(found[0]) is None:
         return None
+    value = builder.make("Reshape", (turn.inputs[0], ""), found[0])
+    return Draft("Transpose", {"perm": found[1]}, (value,))
+
+
+def _split(
+    builder: Builder, name: str, order: Shape, before: Fact, after: Fact
+) -> tuple[Fact, Shape] | None:
+    """What to reshape to first, and how to transpose then, where one axis becomes several."""
+    more = len(after.shape) - len(before.shape)
+    place = _split_axis(before, after) if more > 0 else None
+    if place is None:
+        return None
+    value, axis, parts = builder.fact(name), order[place], slice(place, place + more + 1)
     shape, growth = (
-        (*whole[:-2], *last[1:])
-        for whole, last in ((fact.shape, value.shape), (fact.growth, value.growth))
+        (*whole[:axis], *new[parts], *whole[axis + 1 :])
+        for whole, new in ((value.shape, after.shape), (value.growth, after.growth))
     )
-    split = builder.make("Reshape", (turn.inputs[0], ""), Fact(fact.dtype, shape, growth))
-    rank = len(shape)
-    return Draft("Transpose", {"perm": (*range(rank - 2), rank - 1, rank - 2)}, (split,))
+    moved = [old if old <= axis else old + more for old in order]
+    perm = (*moved[:place], *range(axis, axis + more + 1), *moved[place + 1 :])
+    return Fact(after.dtype, shape, growth), perm
+
+
+def _dropped(
+    builder: Builder, name: str, order: Shape, before: Fact, after: Fact
+) -> tuple[Fact, Shape] | None:
+    """The same where axes of size one are dropped."""
+    sizes = list(zip(before.shape, before.growth, strict=True))
+    left = list(zip(after.shape, after.growth, strict=True))
+    kept: list[int] = []
+    for place, size in enumerate(sizes):
+        if len(kept) < len(left) and size == left[len(kept)]:
+            kept.append(order[place])
+        elif size != (1, 0):
+            return None
+    if len(kept) < len(left) or len(left) == len(sizes):
+        return None
+    value, axes = builder.fact(name), sorted(kept)
+    shape = tuple(value.shape[axis] for axis in axes)
+    growth = tuple(value.growth[axis] for axis in axes)
+    return Fact(after.dtype, shape, growth), tuple(axes.index(axis) for axis in kept)
+
+
+def _split_axis(before: Fact, after: Fact) -> int | None:
+    """The one axis that becomes several where a value is reshaped, or None if there is no such."""
+    more = len(after.shape) - len(before.shape)
+    sizes = list(zip(before.shape, before.growth, strict=True))
+    new = list(zip(after.shape, after.growth, strict=True))
+    differing = (axis for axis, size in enumerate(sizes) if size != new[axis])
+    place = next(differing, len(sizes) - 1)
+    parts, rest = new[place : place + more + 1], new[place + more + 1 :]
+    for further in (0, 1, 2):  # one photo, two, three
+        whole = sizes[place][0] + further * sizes[place][1]
+        if math.prod(size + further * growth for size, growth in parts) != whole:
+            return None
+    return place if rest == sizes[place + 1 :] else None
 
 
 def tidy_transpose(builder: Builder, draft: Draft, fact: Fact) -> Draft | str | None:

@@ -78,4 +78,4 @@ def _is_row(builder: Builder, name: str, fact: Fact) -> bool:
     return constant is not None and constant.shape == fact.shape[-1:]
 
 
-NORMALIZING: Mapping[str, tuple[Rule, ...]] = {"Add": (layer_normalization,)}
+NORMALISING: Mapping[str, tuple[Rule, ...]] = {"Add": (layer_normalization,)}
