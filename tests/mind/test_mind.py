@@ -280,6 +280,8 @@ def test_a_failing_brain_fails_only_those_who_ask_for_it(brains):
             mind.run(bad)
         kept = mind.run(bad, on_error="keep")
         assert set(kept.errors) == {"bad", "odd"}
+        assert "bad" in kept
+        assert "nobody" not in kept
         assert kept["cats"].top
         with pytest.raises(BrainError, match="bad@"):
             kept["bad"]

@@ -21,17 +21,19 @@ def parked_files():
 
 def test_graphs_come_back_as_they_were_and_share_weights():
     shelf, one, two = Shelf(), deep_brain(head=1).graph, deep_brain(head=2).graph
-    shelf.put("one", one)
+    first = shelf.put("one", one)
     before = len(parked_files())
-    shelf.put("two", two)
+    second = shelf.put("two", two)
+    assert shelf.put("two", two) is second
     assert len(parked_files()) - before < 6  # the trunk is there already
-    assert shelf.get("two").data == two.data
-    assert {name: bytes(data) for name, data in shelf.get("one").weights.items()} == {
+    assert second.get().data == two.data
+    assert {name: bytes(data) for name, data in first.get().weights.items()} == {
         name: bytes(data) for name, data in one.weights.items()
     }
-    shelf.drop("one")
-    assert shelf.get("two").hash == two.hash
-    assert "one" not in shelf
+    del first
+    shelf.sweep()
+    assert not any(path.name == "one.onnx" for path in parked_files())
+    assert second.get().hash == two.hash
     shelf.close()
     assert parked_files() == []
 
@@ -39,14 +41,14 @@ def test_graphs_come_back_as_they_were_and_share_weights():
 def test_damaged_files_are_told_and_not_used():
     for kind in ("*.onnx", "weights/*"):
         shelf = Shelf()
-        shelf.put("one", deep_brain().graph)
+        parked = shelf.put("one", deep_brain().graph)
         path = next(path for path in parked_files() if path.match(kind))
         path.write_bytes(path.read_bytes()[:-1] + b"!")
         with pytest.raises(BrainError, match="Add it again"):
-            shelf.get("one")
+            parked.get()
         path.unlink()
         with pytest.raises(BrainError, match="Add it again"):
-            shelf.get("one")
+            parked.get()
         shelf.close()
 
 
@@ -56,14 +58,15 @@ def test_what_a_killed_process_left_is_cleared_away():
         "from ninebrains.mind.shelf import Shelf\n"
         "from tests.mind.making import deep_brain\n"
         "shelf = Shelf()\n"
-        "shelf.put('one', deep_brain().graph)\n"
+        "parked = shelf.put('one', deep_brain().graph)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=False)
     left = parked_files()
     assert left
     shelf = Shelf()
-    shelf.put("two", deep_brain().graph)
+    parked = shelf.put("two", deep_brain().graph)
+    assert parked.get()
     assert not set(left) & set(parked_files())
     assert all(path.is_relative_to(shelf._folder) for path in parked_files())
     shelf.close()
@@ -101,3 +104,37 @@ def test_a_parked_brain_whose_shelf_is_damaged_fails_alone(tmp_path):
         mind.remove(parked)
         mind.add(tmp_path / f"{parked}.brain")
         assert mind.run(jpeg("cat", 1), [parked])
+
+
+def test_a_limit_below_what_one_request_needs_still_answers_it(tmp_path):
+    brains = [deep_brain(f"b{n}", head=n, upper=n, untouched=n) for n in range(4)]
+    paths = [brain.save(tmp_path / f"{brain.name}.brain") for brain in brains]
+    with nb.Mind(paths, max_memory=100_000) as mind:
+        futures = [mind.submit(jpeg("cat", n)) for n in range(6)]
+        futures += [mind.submit(jpeg("cat", n), [f"b{n % 4}"]) for n in range(12)]
+        for number, future in enumerate(futures):
+            answers = future.result(timeout=60)
+            for brain in brains:
+                if brain.name in answers:
+                    alone = brain.run(jpeg("cat", number if number < 6 else number - 6))
+                    assert np.allclose(answers[brain.name].answers, alone.answers, atol=1e-5)
+
+
+def test_requests_for_parked_brains_are_answered_by_those_whom_they_were_for(tmp_path):
+    old = [deep_brain(f"b{n}", head=n, upper=n, untouched=1) for n in range(3)]
+    paths = [brain.save(tmp_path / f"{brain.name}.brain") for brain in old]
+    new = deep_brain("b0", "2", head=9, upper=9, untouched=1)
+    with nb.Mind(paths, max_memory=500_000) as mind:
+        assert "b0" in mind.explain().parked
+        with mind._company._changing:  # nobody can be woken yet
+            futures = [mind.submit(jpeg("cat", n)) for n in range(4)]
+            mind.remove("b1")
+            mind.add(new)
+        for number, future in enumerate(futures):
+            answers = future.result(timeout=60)
+            assert [item.brain for item in answers.values()] == ["b0@1", "b1@1", "b2@1"]
+            for brain in old:
+                alone = brain.run(jpeg("cat", number))
+                assert np.allclose(answers[brain.name].answers, alone.answers, atol=1e-5)
+        assert mind.run(jpeg("cat", 1), ["b0"])["b0"].brain == "b0@2"
+        assert mind.names == ("b0", "b2")

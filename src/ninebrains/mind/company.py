@@ -11,7 +11,8 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ninebrains.brains.manifest import NAME_PATTERN
@@ -54,7 +55,8 @@ class Company:
         self.tree = Tree(self._recall, threads, choices)
         self.max_memory = max_memory
         self._make_lane = make_lane
-        self._lanes: dict[Segment, AnyLane] = {}
+        # A lane lives as long as its segment, which those who were asked may hold alone.
+        self._lanes: weakref.WeakKeyDictionary[Segment, AnyLane] = weakref.WeakKeyDictionary()
         self._members: dict[str, Member] = {}
         self._asked: dict[tuple[tuple[str, ...] | None, bool], Asked] = {}
         self._last_used: dict[str, int] = {}
@@ -90,7 +92,8 @@ class Company:
             there = self._members.get(member.name)
             if there is not None and there.origin.digest == member.origin.digest:
                 return member.name
-            self._place(member, read_form(found.graph, found.contract))
+            ready, placing = self._prepared(member, read_form(found.graph, found.contract))
+            self._make_known(ready, placing)
             self._park_beyond(keep={member.name})
         return member.name
 
@@ -105,21 +108,37 @@ class Company:
                 self._last_used.pop(name, None)
                 self._asked.clear()
             self._leave(old)
-            self._shelf.drop(old.origin.digest)
 
-    def wake(self, names: Iterable[str]) -> None:
-        """Make members ready whose weights were put away.
+    def wake(self, asked: Asked, *, heatmaps: bool) -> Asked:
+        """Make those ready who were asked while their weights were put away.
+
+        A request is answered by those whom it was for, also if they have left or there are newer
+        versions by now: such are made ready for this request alone.
 
         Raises:
             BrainError: one cannot be brought back.
         """
         with self._changing:
-            for name in names:
-                member = self._members.get(name)
-                if member is not None and member.is_parked:
-                    graph = self._shelf.get(member.origin.digest)
-                    self._place(member, read_form(graph, member.contract))
-            self._park_beyond(keep=set(names))
+            self._check_open()
+            ready = {
+                name: self._woken(member) if member.is_parked else member
+                for name, member in asked.members.items()
+            }
+            with self._knowing:
+                found = Asked.of(ready, (), self._lanes, heatmaps=heatmaps)
+            self._park_beyond(keep=set(ready))
+        return found
+
+    def _woken(self, member: Member) -> Member:
+        there = self._members.get(member.name)
+        is_there = there is not None and there.origin.digest == member.origin.digest
+        if there is not None and is_there and not there.is_parked:
+            return there
+        assert member.parked is not None, "who is parked is on the shelf"
+        ready, placing = self._prepared(member, read_form(member.parked.get(), member.contract))
+        if is_there:
+            self._make_known(ready, placing)
+        return ready
 
     def asked(self, names: Sequence[str] | None, *, heatmaps: bool) -> Asked:
         """What a request to some members, or to all, comes to.
@@ -159,38 +178,37 @@ class Company:
         more = f" and {len(names) - 20} more" if len(names) > 20 else ""
         return f"here are {', '.join(names[:20])}{more}" if names else "nobody is here"
 
-    def _place(self, member: Member, form: Form) -> None:
-        """Compile what is new about a member beside what is there; then make it known at once."""
+    def _prepared(self, member: Member, form: Form) -> tuple[Member, Placing]:
+        """Compile what is new about a member beside what is there. Nobody knows of it yet."""
         split = tails.split(form)
         wanted = [name for name in split.stem_outputs if name != form.source]
-        network = Network(form, steps(form, wanted), member.at_once)
-        placing = self.tree.place(network)
-        seat = self.stack.add(split.tail) if split.tail is not None else None
+        placing = self.tree.place(Network(form, steps(form, wanted), member.at_once))
         ready = replace(
             member,
             outputs=form.outputs,
             template=split.tail.template if split.tail is not None else None,
             route=placing.route,
-            seat=seat,
+            seat=self.stack.add(split.tail) if split.tail is not None else None,
         )
-        old = self.members.get(member.name)
-        self.tree.apply(placing)
-        lanes = self._new_lanes(placing, member.contract)
+        lanes = {
+            segment: self._make_lane(segment, member.contract)
+            for segment in placing.added
+            if segment.start == form.source
+        }
         with self._knowing:
             self._lanes.update(lanes)
+        return ready, placing
+
+    def _make_known(self, ready: Member, placing: Placing) -> None:
+        """Let a member take its name, from one moment to the next."""
+        old = self._members.get(ready.name)
+        self.tree.apply(placing)
+        with self._knowing:
             self._reroute(placing)
-            self._members[member.name] = ready
+            self._members[ready.name] = ready
             self._asked.clear()
         if old is not None:
             self._leave(old)
-
-    def _new_lanes(self, placing: Placing, contract: Contract) -> dict[Segment, AnyLane]:
-        first = placing.route[0].start
-        return {
-            segment: self._make_lane(segment, contract)
-            for segment in placing.added
-            if segment.start == first
-        }
 
     def _reroute(self, placing: Placing) -> None:
         """Lead the members of segments that fell in two through the pieces."""
@@ -210,8 +228,7 @@ class Company:
             self.stack.remove(old.seat)
         used = {segment for member in self._members.values() for segment in member.route}
         self.tree.keep_only(used)
-        with self._knowing:
-            self._lanes = {item: lane for item, lane in self._lanes.items() if item in used}
+        self._shelf.sweep()
 
     def _park_beyond(self, keep: set[str]) -> None:
         """Put the weights away that were not used for longest, until the rest is small enough."""
@@ -229,14 +246,15 @@ class Company:
 
     def _park(self, member: Member) -> bool:
         """Put one member's weights on the shelf, unless they cannot be had any more."""
-        digest = member.origin.digest
-        if digest not in self._shelf:
+        parked = member.parked
+        if parked is None:
             graph = member.origin.recall()
             if graph is None:
                 return False
-            self._shelf.put(digest, graph)
+            parked = self._shelf.put(member.origin.digest, graph)
+        away = replace(member, route=(), seat=None, template=None, parked=parked)
         with self._knowing:
-            self._members[member.name] = replace(member, route=(), seat=None, template=None)
+            self._members[member.name] = away
             self._asked.clear()
         self._leave(member)
         return True
@@ -256,7 +274,7 @@ class Company:
             with self._knowing:
                 self._is_closed = True
                 members = list(self._members.values())
-                self._members, self._lanes = {}, {}
+                self._members = {}
                 self._asked.clear()
             for member in members:
                 if member.seat is not None:

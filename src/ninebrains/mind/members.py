@@ -20,6 +20,7 @@ from ninebrains.mind.segments import Array
 
 if TYPE_CHECKING:
     from ninebrains.brains.manifest import Manifest
+    from ninebrains.mind.shelf import Parked
     from ninebrains.mind.stacking import Seat
     from ninebrains.mind.tail_templates import Template
     from ninebrains.mind.tree import Route
@@ -118,6 +119,7 @@ class Member:
         template: of what the stack runs of it, if anything.
         route: the segments it goes through; none while it is parked.
         seat: its place in the stack; None without a tail, or while it is parked.
+        parked: its weights on the shelf; None while they have never been put there.
     """
 
     profile: Profile
@@ -126,6 +128,7 @@ class Member:
     template: Template | None
     route: Route
     seat: Seat | None
+    parked: Parked | None = None
 
     @property
     def name(self) -> str:

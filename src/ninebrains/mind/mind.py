@@ -344,13 +344,8 @@ class Mind:
         """Bring back parked weights, then go on as other requests do."""
         for item in items:
             request = item.payload
-            self._company.wake(request.asked.asleep)
-            request.asked = self._company.asked(
-                tuple(request.asked.members), heatmaps=request.heatmaps
-            )
-            # Others may have been asked for meanwhile, and have put these away again.
-            lane = self._waking if request.asked.asleep else self._decoding
-            self._scheduler.put(lane, item.ticket, request)
+            request.asked = self._company.wake(request.asked, heatmaps=request.heatmaps)
+            self._scheduler.put(self._decoding, item.ticket, request)
 
     def _decode(self, items: Sequence[Item[Inferences, Request]]) -> None:
         """Decode a photo once for each contract, and put it into the lanes from there."""

@@ -282,6 +282,10 @@ class Inferences(Mapping[str, Inference]):
         self._made[name] = made
         return made
 
+    def __contains__(self, name: object) -> bool:
+        """Whether a brain was asked; also if it failed."""
+        return name in self._places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 

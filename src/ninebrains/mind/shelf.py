@@ -13,6 +13,8 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 from ninebrains.brains.graph import Graph
@@ -21,42 +23,31 @@ from ninebrains.errors import BrainError, OutputError
 from ninebrains.places import cache_folder, write_bytes
 
 
-class Shelf:
-    """Graphs on disk, by a digest. Not thread-safe; nothing is written before the first `put`."""
+@dataclass(frozen=True, eq=False)
+class Parked:
+    """A graph on the shelf; its files stay while somebody holds this.
 
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._delete: weakref.finalize[..., Shelf] | None = None
-        self._graphs: dict[str, str] = {}
+    Attributes:
+        folder: where it lies.
+        digest: under which.
+        hash: of the graph.
+    """
 
-    def __contains__(self, digest: str) -> bool:
-        return digest in self._graphs
+    folder: Path
+    digest: str
+    hash: str
 
-    def put(self, digest: str, graph: Graph) -> None:
-        """Keep a graph.
-
-        Raises:
-            OutputError: it cannot be written; then it is not kept.
-        """
-        folder = self._opened()
-        for name, data in graph.weights.items():
-            path = folder / "weights" / name
-            if not path.exists():
-                write_bytes(path, bytes(data))
-        write_bytes(folder / f"{digest}.onnx", graph.data)
-        self._graphs[digest] = graph.hash
-
-    def get(self, digest: str) -> Graph:
-        """A graph that was kept, every byte of it checked.
+    def get(self) -> Graph:
+        """The graph, every byte of it checked.
 
         Raises:
             BrainError: its files are gone or damaged.
         """
-        folder = self._opened()
         try:
-            data = (folder / f"{digest}.onnx").read_bytes()
+            data = (self.folder / f"{self.digest}.onnx").read_bytes()
             weights = {
-                name: (folder / "weights" / name).read_bytes() for name in sorted(named_in(data))
+                name: (self.folder / "weights" / name).read_bytes()
+                for name in sorted(named_in(data))
             }
         except OSError as error:
             raise BrainError(
@@ -64,27 +55,63 @@ class Shelf:
             ) from error
         graph = Graph(data, weights)
         sound = all(hashlib.sha256(item).hexdigest() == name for name, item in weights.items())
-        if graph.hash != self._graphs[digest] or not sound:
+        if graph.hash != self.hash or not sound:
             raise BrainError(
-                f"the weights of a parked brain were damaged in {folder}. Add it again."
+                f"the weights of a parked brain were damaged in {self.folder}. Add it again."
             )
         return graph
 
-    def drop(self, digest: str) -> None:
-        """Forget a graph, and the weights that no other needs."""
-        if self._graphs.pop(digest, None) is None:
-            return
+
+class Shelf:
+    """Graphs on disk, by a digest. Nothing is written before the first `put`.
+
+    Not thread-safe: whoever uses it holds a lock. `Parked` objects may be dropped in any thread.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._delete: weakref.finalize[..., Shelf] | None = None
+        self._parked: weakref.WeakValueDictionary[str, Parked] = weakref.WeakValueDictionary()
+        self._dropped: deque[str] = deque()
+
+    def put(self, digest: str, graph: Graph) -> Parked:
+        """Keep a graph for as long as somebody holds the result.
+
+        Raises:
+            OutputError: it cannot be written; then it is not kept.
+        """
+        self.sweep()
+        there = self._parked.get(digest)
+        if there is not None:
+            return there
         folder = self._opened()
-        kept = {name for other in self._graphs for name in _weights_of(folder / f"{other}.onnx")}
-        for name in _weights_of(folder / f"{digest}.onnx") - kept:
-            (folder / "weights" / name).unlink(missing_ok=True)
-        (folder / f"{digest}.onnx").unlink(missing_ok=True)
+        for name, data in graph.weights.items():
+            path = folder / "weights" / name
+            if not path.exists():
+                write_bytes(path, bytes(data))
+        write_bytes(folder / f"{digest}.onnx", graph.data)
+        parked = Parked(folder, digest, graph.hash)
+        weakref.finalize(parked, self._dropped.append, digest).atexit = False
+        self._parked[digest] = parked
+        return parked
+
+    def sweep(self) -> None:
+        """Delete what nobody holds any more, and the weights that no other graph needs."""
+        while self._dropped and self._folder is not None:
+            digest = self._dropped.popleft()
+            if digest in self._parked:
+                continue  # put there again
+            others = [self._folder / f"{other}.onnx" for other in self._parked]
+            kept = {name for other in others for name in _weights_of(other)}
+            for name in _weights_of(self._folder / f"{digest}.onnx") - kept:
+                (self._folder / "weights" / name).unlink(missing_ok=True)
+            (self._folder / f"{digest}.onnx").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Delete everything. It is done, too, when the shelf is dropped or the program ends."""
         if self._delete is not None:
             self._delete()
-        self._folder, self._graphs = None, {}
+        self._folder = None
 
     def _opened(self) -> Path:
         if self._folder is None:
