@@ -68,8 +68,8 @@ MIXED = {
 }
 CONSTANTS = (
     "int64[3] three = {0, 4, 64}, int64[3] heads = {-1, 2, 64}, int64[4] split = {-1, 2, 2, 2},"
-    "int64[2] two = {-1, 8}, int64[4] rows = {-1, 4, 8, 8},"
-    "int64[1] zero = {0}, int64[1] one = {1}, int64[3] rest = {1, 8, 8}, float[1, 1, 1, 1] token = {3},"
+    "int64[2] two = {-1, 8}, int64[4] rows = {-1, 4, 8, 8}, int64[1] zero = {0},"
+    "int64[1] one = {1}, int64[3] rest = {1, 8, 8}, float[1, 1, 1, 1] token = {3},"
     "float[4, 4, 1, 1] w = {" + "1," * 15 + "2}, float[8, 8] square = {" + "0.5," * 63 + "2}"
 )
 
