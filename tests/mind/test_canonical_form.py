@@ -54,6 +54,20 @@ def test_a_form_holds_the_weights_of_its_graph_without_copies(brain, form):
     assert all(data is brain.graph.weights[name] for name, data in part.weights.items())
 
 
+def test_reading_the_form_of_a_brain_touches_no_large_weight(brain, form):
+    class Elsewhere:
+        """Bytes that nobody has fetched yet."""
+
+        def __init__(self, size):
+            self.size = size
+
+        def __len__(self):
+            return self.size
+
+    weights = {name: Elsewhere(len(data)) for name, data in brain.graph.weights.items()}
+    assert read_form(Graph(brain.graph.data, weights), brain.contract).hash == form.hash
+
+
 def test_parts_of_a_form_compute_together_what_the_whole_does(brain, form):
     pixels = np.random.default_rng(1).integers(0, 256, (2, *brain.contract.shape)).astype(np.uint8)
     cut = form.outputs["features"]

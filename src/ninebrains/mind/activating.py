@@ -92,7 +92,7 @@ def _with_scalar(builder: Builder, draft: Draft) -> list[tuple[str, float]]:
     sides = [draft.inputs] if draft.operator == "Div" else [draft.inputs, draft.inputs[::-1]]
     found = []
     for value, other in sides:
-        number = _scalar(builder, other)
+        number = builder.scalar(other)
         if number is not None:
             found.append((value, number))
     return found
@@ -124,15 +124,8 @@ def _is_hard(operation: Operation) -> bool:
     return is_slope and attributes.get("beta", 0.5) == 0.5
 
 
-def _scalar(builder: Builder, name: str) -> float | None:
-    constant = builder.constants.get(name)
-    if constant is None or constant.array().size != 1:
-        return None
-    return float(constant.array().item())
-
-
 def _is_scalar(builder: Builder, name: str, number: float) -> bool:
-    found = _scalar(builder, name)
+    found = builder.scalar(name)
     return found is not None and math.isclose(found, number, rel_tol=1e-6)
 
 

@@ -109,6 +109,14 @@ class Builder:
         constant = self.constants.get(name)
         return None if constant is None else constant.array()
 
+    def scalar(self, name: str) -> float | None:
+        """A constant's one number, or None where the value is no constant or has several."""
+        constant = self.constants.get(name)
+        # The shape is asked first: bytes may still lie in a file, and large ones should stay there.
+        if constant is None or math.prod(constant.shape) != 1 or constant.dtype == "bool":
+            return None
+        return float(constant.array().item())
+
     def fact(self, name: str) -> Fact:
         """What is known of a value, a constant or not."""
         constant = self.constants.get(name)

@@ -155,15 +155,16 @@ def _times(weights: Floats, scale: Floats, axis: int, groups: int) -> Floats:
 
 def _by_channel(builder: Builder, name: str, fact: Fact) -> Floats | None:
     """A constant as one number for each channel, the second axis of `fact`; None if it is not."""
-    array = _floats(builder, name)
+    constant = builder.constants.get(name)
     rank = len(fact.shape)
-    if array is None or rank < 2 or array.ndim > rank or array.dtype.name != fact.dtype:
+    if constant is None or rank < 2 or len(constant.shape) > rank or constant.dtype != fact.dtype:
         return None
-    shape: Shape = (1,) * (rank - array.ndim) + array.shape
+    shape: Shape = (1,) * (rank - len(constant.shape)) + constant.shape
     others = shape[:1] + shape[2:]
     if any(size != 1 for size in others) or shape[1] not in (1, fact.shape[1]):
         return None
-    return np.broadcast_to(array.reshape(-1), (fact.shape[1],))
+    array = _floats(builder, name)
+    return None if array is None else np.broadcast_to(array.reshape(-1), (fact.shape[1],))
 
 
 FOLDING: Mapping[str, tuple[Rule, ...]] = {

@@ -42,14 +42,14 @@ def _normalized(builder: Builder, divided: Operation, axis: int) -> tuple[str, f
     ):
         return None
     for variance, other in (added.inputs, added.inputs[::-1]):
-        epsilon = builder.array(other)
+        epsilon = builder.scalar(other)
         mean = builder.maker(variance, "ReduceMean")
-        if epsilon is None or epsilon.size != 1 or mean is None:
+        if epsilon is None or mean is None:
             continue
         if _is_square(builder, mean.inputs[0], centred) and _is_mean(
             builder, variance, mean.inputs[0], axis
         ):
-            return taken.inputs[0], float(epsilon.item())
+            return taken.inputs[0], epsilon
     return None
 
 
@@ -67,9 +67,7 @@ def _is_square(builder: Builder, name: str, of: str) -> bool:
     if product is not None:
         return product.inputs == (of, of)
     power = builder.maker(name, "Pow")
-    exponent = builder.array(power.inputs[1]) if power is not None else None
-    is_two = exponent is not None and exponent.size == 1 and exponent.item() == 2
-    return power is not None and is_two and power.inputs[0] == of
+    return power is not None and builder.scalar(power.inputs[1]) == 2 and power.inputs[0] == of
 
 
 def _is_row(builder: Builder, name: str, fact: Fact) -> bool:

@@ -25,11 +25,9 @@ def drop_neutral(builder: Builder, draft: Draft, fact: Fact) -> str | None:
     neutral = _NEUTRAL[draft.operator]
     sides = ((0, 1), (1, 0)) if draft.operator == "Mul" else ((0, 1),)
     for value, other in sides:
-        array = builder.array(draft.inputs[other])
-        if array is not None and array.size == 1 and array.item() == neutral:
-            name = draft.inputs[value]
-            if builder.fact(name) == fact:
-                return name
+        name = draft.inputs[value]
+        if builder.scalar(draft.inputs[other]) == neutral and builder.fact(name) == fact:
+            return name
     return None
 
 
