@@ -118,6 +118,26 @@ def deep_brain(name="deep", version="1", num_labels=3, **model):
     return Brain.assemble(manifest, pack(deep_model(num_labels, **model)), f"# {name}\n")
 
 
+def mixing_brain(name):
+    """A brain that scales by the largest value in the whole batch, as dynamic quantisation does."""
+    net = Net()
+    value = net.entrance()
+    net.node("GlobalAveragePool", [value], "pooled")
+    net.node("Flatten", ["pooled"], "features", axis=1)
+    net.node("ReduceMax", ["features"], "most", keepdims=0)
+    net.node("Div", ["features", "most"], "scaled")
+    net.node("Softmax", ["scaled"], "scores", axis=1)
+    manifest = Manifest(
+        name=name,
+        task="classify",
+        contract=Contract(SIDE, SIDE),
+        trunk=TrunkReference(name="none", hash="2" * 64, num_features=3),
+        labels=[Label(id=n, index=i, name=n) for i, n in enumerate("abc")],
+    )
+    model = net.model({"scores": ["N", 3], "features": ["N", 3]})
+    return Brain.assemble(manifest, pack(model), "# mixer\n")
+
+
 def _guest(tmp_path_name, net, outputs):
     import tempfile
     from pathlib import Path

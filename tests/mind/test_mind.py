@@ -14,7 +14,7 @@ import ninebrains as nb
 from ninebrains.errors import BrainError, ClosedError, PhotoError
 from tests.brains.making import make_brain
 from tests.making import jpeg, photo
-from tests.mind.making import SIDE, deep_brain, failing_guest, nan_guest
+from tests.mind.making import SIDE, deep_brain, failing_guest, mixing_brain, nan_guest
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +286,18 @@ def test_a_failing_brain_fails_only_those_who_ask_for_it(brains):
         with pytest.raises(BrainError, match="bad@"):
             kept["bad"]
         assert mind.run(good)["bad"].outputs["picked"] == 0
+
+
+def test_a_brain_whose_answer_would_depend_on_the_batch_is_run_photo_by_photo(brains):
+    mixer = mixing_brain("mixer")
+    photos = [jpeg("cat", number) for number in range(12)]
+    with nb.Mind([brains[0], mixer]) as mind:
+        futures = [mind.submit(data) for data in photos]
+        for data, future in zip(photos, futures, strict=True):
+            answers = future.result()
+            for brain in (brains[0], mixer):
+                alone = brain.run(data).answers
+                assert np.allclose(answers[brain.name].answers, alone, atol=1e-5)
 
 
 def test_closing_answers_what_was_admitted_and_refuses_the_rest(brains):

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from ninebrains.brains.graph import Buffer
+from ninebrains.brains.late import Buffer, held
 from ninebrains.errors import BrainError
 
 LARGEST_BYTES = 0xFFFF_FFFE  # 4 GiB: beyond it, zip needs its 64-bit extension
@@ -74,7 +74,8 @@ def write(file: IO[bytes], contents: Mapping[str, Buffer]) -> None:
     """
     entries: list[_Entry] = []
     offset = 0
-    for name, data in contents.items():
+    for name, content in contents.items():
+        data = held(content)
         entry = _Entry(name.encode("ascii"), zlib.crc32(data), len(data), offset)
         offset = entry.end
         entries.append(entry)
@@ -94,12 +95,16 @@ def _directory(entries: list[_Entry], offset: int) -> bytes:
     return headers + _END.pack(b"PK\x05\x06", *counts, len(headers), offset, 0)
 
 
-def read(file: IO[bytes], num_bytes: int) -> dict[str, bytes]:
+def read(
+    file: IO[bytes], num_bytes: int, late: Callable[[str, int, int], Buffer | None] | None = None
+) -> dict[str, Buffer]:
     """Read what `write` wrote.
 
     Args:
         file: open for reading; must be able to seek.
         num_bytes: its size.
+        late: is told each entry's name, where its content begins and its size; what it gives, if
+            anything, stands for the content, which then is not read.
 
     Raises:
         BrainError: anything else; the message names the fault.
@@ -107,16 +112,20 @@ def read(file: IO[bytes], num_bytes: int) -> dict[str, bytes]:
     if not _END.size <= num_bytes <= LARGEST_BYTES:
         raise BrainError(f"the file has {num_bytes:,} bytes; too short or too long for a brain")
     entries = _read_directory(file, num_bytes)
-    contents: dict[str, bytes] = {}
-    file.seek(0)
+    contents: dict[str, Buffer] = {}
     for entry in entries:
-        header = entry.local_header()
+        name, header = entry.name.decode(), entry.local_header()
+        file.seek(entry.offset)
         if file.read(len(header)) != header:
-            raise BrainError(f"the header of {entry.name.decode()} does not agree with the index")
+            raise BrainError(f"the header of {name} does not agree with the index")
+        put_off = late(name, entry.offset + len(header), entry.num_bytes) if late else None
+        if put_off is not None:
+            contents[name] = put_off
+            continue
         data = file.read(entry.num_bytes)
         if len(data) != entry.num_bytes or zlib.crc32(data) != entry.crc:
-            raise BrainError(f"the content of {entry.name.decode()} is damaged (checksum)")
-        contents[entry.name.decode()] = data
+            raise BrainError(f"the content of {name} is damaged (checksum)")
+        contents[name] = data
     return contents
 
 

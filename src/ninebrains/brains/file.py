@@ -26,8 +26,9 @@ from ninebrains.brains.brain import Brain, Signature
 from ninebrains.brains.checking import LARGEST_GRAPH_BYTES, check
 from ninebrains.brains.encoding import LARGEST_JSON_BYTES, canonical, read_manifest, read_part
 from ninebrains.brains.folder import write_folder
-from ninebrains.brains.graph import Buffer, Graph, external_weight
+from ninebrains.brains.graph import Graph, external_weight
 from ninebrains.brains.interface import check_interface
+from ninebrains.brains.late import Buffer, LateWeight
 from ninebrains.errors import BrainError, OutputError
 from ninebrains.places import replacing
 
@@ -109,7 +110,7 @@ def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] | Non
             "stored one"
         )
     path = Path(path_or_name)
-    brain = _load_from(path) or _load_stored(os.fspath(path_or_name))
+    brain = _load_from(path) or _load_stored(path_or_name)
     if trusted is not None:
         from ninebrains.brains.signing import verify
 
@@ -118,7 +119,19 @@ def load(path_or_name: str | os.PathLike[str], *, trusted: Collection[str] | Non
     return brain
 
 
-def _load_from(path: Path) -> Brain | None:
+def load_late(path_or_name: str | os.PathLike[str]) -> Brain:
+    """Load a brain whose weights are read, and checked, when they are first needed (`held`).
+
+    For those who need few of them, at once: the file must stay until then.
+
+    Raises:
+        BrainError: as `load`, but for the weights.
+    """
+    brain = _load_from(Path(path_or_name), late=True)
+    return brain or _load_stored(path_or_name, late=True)
+
+
+def _load_from(path: Path, *, late: bool = False) -> Brain | None:
     """The brain in a file or folder; None where there is no file and no folder with a brain.json.
 
     So a stored brain is still found by its name beside a folder of photos with that name.
@@ -126,15 +139,16 @@ def _load_from(path: Path) -> Brain | None:
     with blaming(path):
         if path.is_dir():
             is_brain = os.path.lexists(path / "brain.json")
-            return read_brain(_read_folder(path)) if is_brain else None
-        return read_brain(_read_file(path)) if path.exists() else None
+            return read_brain(_read_folder(path, late=late)) if is_brain else None
+        return read_brain(_read_file(path, late=late)) if path.exists() else None
 
 
-def _load_stored(wanted: str) -> Brain:
+def _load_stored(path_or_name: str | os.PathLike[str], *, late: bool = False) -> Brain:
     from ninebrains.brains import store
 
+    wanted = os.fspath(path_or_name)
     if store.is_stored(wanted):
-        return store.load_stored(wanted)
+        return store.load_stored(wanted, late=late)
     if Path(wanted).is_dir():
         raise BrainError(f"{wanted} is a folder without brain.json, so it is no brain")
     raise BrainError(
@@ -156,8 +170,8 @@ def blaming(path: Path) -> Iterator[None]:
         raise BrainError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_brain(contents: Mapping[str, bytes]) -> Brain:
-    """A brain from its files, by name; all of them are checked.
+def read_brain(contents: Mapping[str, Buffer]) -> Brain:
+    """A brain from its files, by name; all of them are checked but weights that come late.
 
     Raises:
         BrainError: with the file at fault.
@@ -168,24 +182,26 @@ def read_brain(contents: Mapping[str, bytes]) -> Brain:
     for name, data in contents.items():
         check_size(name, len(data))
     # First, so that a newer version says so instead of failing at something we cannot know.
-    manifest = read_manifest(contents["brain.json"])
+    manifest = read_manifest(bytes(contents["brain.json"]))
     weights = {
         name.removeprefix(_WEIGHTS): data
         for name, data in contents.items()
         if name.startswith(_WEIGHTS)
     }
     try:
-        card = contents["card.md"].decode()
+        card = bytes(contents["card.md"]).decode()
     except UnicodeDecodeError as error:
         raise BrainError(f"card.md is not UTF-8 text: {error}") from error
     signature = None
     if "signature.json" in contents:
-        signature = read_part(Signature, contents["signature.json"], "signature.json")
+        signature = read_part(Signature, bytes(contents["signature.json"]), "signature.json")
     for name, data in weights.items():
+        if isinstance(data, LateWeight):
+            continue
         digest = hashlib.sha256(data).hexdigest()
         if digest != name:
             raise BrainError(f"weights/{name} is damaged: the SHA-256 of its content is {digest}")
-    graph = Graph(contents["graph.onnx"], weights)
+    graph = Graph(bytes(contents["graph.onnx"]), weights)
     brain = Brain(manifest, graph, card, signature)  # checks the hashes of graph and card
     model = check(graph.data, {name: len(data) for name, data in weights.items()})
     unused = sorted(set(weights) - {external_weight(item) for item in model.graph.initializer})
@@ -210,14 +226,20 @@ def check_size(name: str, num_bytes: int) -> None:
         raise BrainError(f"{name} has {num_bytes:,} bytes; the limit is {limit:,}")
 
 
-def _read_file(path: Path) -> dict[str, bytes]:
+def _read_file(path: Path, *, late: bool) -> dict[str, Buffer]:
+    def put_off(name: str, offset: int, num_bytes: int) -> Buffer | None:
+        if not name.startswith(_WEIGHTS):
+            return None
+        return LateWeight(path, offset, num_bytes, name.removeprefix(_WEIGHTS))
+
     with _opened(path) as file:
-        return container.read(file, os.fstat(file.fileno()).st_size)
+        num_bytes = os.fstat(file.fileno()).st_size
+        return container.read(file, num_bytes, put_off if late else None)
 
 
-def _read_folder(root: Path) -> dict[str, bytes]:
+def _read_folder(root: Path, *, late: bool) -> dict[str, Buffer]:
     """Every file of a folder; refuses links and whatever does not belong there."""
-    contents: dict[str, bytes] = {}
+    contents: dict[str, Buffer] = {}
     total = 0
     for name, path in _list_folder(root):
         with _opened(path, follow=False) as file:
@@ -226,7 +248,10 @@ def _read_folder(root: Path) -> dict[str, bytes]:
             total += num_bytes
             if total > container.LARGEST_BYTES or len(contents) >= container.LARGEST_NUM_ENTRIES:
                 raise BrainError("the folder holds more files or bytes than a brain may have")
-            contents[name] = file.read(num_bytes)
+            if late and name.startswith(_WEIGHTS):
+                contents[name] = LateWeight(path, 0, num_bytes, path.name)
+            else:
+                contents[name] = file.read(num_bytes)
     return contents
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ninebrains.brains.graph import Buffer
+from ninebrains.brains.late import Buffer
 from ninebrains.errors import OutputError
 from ninebrains.places import write_bytes
 

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ninebrains.brains.late import Buffer, held
 from ninebrains.errors import BrainError
 from ninebrains.workers import usable_cores
 
 if TYPE_CHECKING:
     import onnx
-
-Buffer = bytes | memoryview
 
 SMALLEST_EXTERNAL_BYTES = 256
 _LOCATION = re.compile(r"weights/([0-9a-f]{64})")
@@ -44,6 +43,14 @@ class Graph:
         """SHA-256 (hex) of `data`. It names every weight by its hash, so it stands for them too."""
         return hashlib.sha256(self.data).hexdigest()
 
+    def held(self) -> Graph:
+        """The same with all of its weights in memory.
+
+        Raises:
+            BrainError: one that was to come late cannot be read, or is damaged.
+        """
+        return Graph(self.data, {name: held(data) for name, data in self.weights.items()})
+
     def session(
         self, threads: int | None = None, *, configure: Callable[[Any], None] | None = None
     ) -> Any:  # noqa: ANN401 - onnxruntime has no types
@@ -64,11 +71,13 @@ class Graph:
         options.log_severity_level = 4  # errors are raised, so they need no second line
         # A spinning thread burns a core while it waits: bad company for decoding and other brains.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # ONNX Runtime reads these while it compiles and copies what it keeps: `self` holds them.
+        # ONNX Runtime reads these while it compiles and copies what it keeps: until then they have
+        # to stay where they are.
+        weights = self.held().weights
         options.add_external_initializers_from_files_in_memory(
-            [f"weights/{name}" for name in self.weights],
-            list(self.weights.values()),
-            [len(data) for data in self.weights.values()],
+            [f"weights/{name}" for name in weights],
+            list(weights.values()),
+            [len(data) for data in weights.values()],
         )
         if configure is not None:
             configure(options)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ninebrains.brains.graph import Buffer
+from ninebrains.brains.late import Buffer, LateWeight, held
 from ninebrains.errors import BrainError
 from ninebrains.places import data_folder, holding, write_bytes
 
@@ -34,7 +34,8 @@ def put(weights: Mapping[str, Buffer]) -> None:
         BrainError: a name is not the SHA-256 of its bytes.
         OutputError: a file cannot be written.
     """
-    for name, data in weights.items():
+    for name, content in weights.items():
+        data = held(content)
         if hashlib.sha256(data).hexdigest() != name:
             raise BrainError(f"weight {name!r} is not named by the SHA-256 of its bytes")
         if _read_intact(name) is None:
@@ -59,6 +60,18 @@ def get(name: str) -> Buffer:
 def load(names: Iterable[str]) -> dict[str, Buffer]:
     """Several weights at once, by SHA-256 (see `get`)."""
     return {name: get(name) for name in sorted(set(names))}
+
+
+def get_late(name: str) -> Buffer:
+    """One weight, to be read and checked when it is needed.
+
+    Raises:
+        BrainError: there is no such weight.
+    """
+    path = folder() / name
+    if not _NAME.fullmatch(name) or not path.is_file():
+        return get(name)  # which says what is wrong
+    return LateWeight(path, 0, path.stat().st_size, name)
 
 
 def named_in(graph: bytes) -> set[str]:

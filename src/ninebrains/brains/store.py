@@ -101,8 +101,12 @@ def _holds_another(path: Path, brain: Brain) -> bool:
         return False
 
 
-def load_stored(wanted: str) -> Brain:
+def load_stored(wanted: str, *, late: bool = False) -> Brain:
     """Load a brain by `name`, which gives the highest version, or `name@version`.
+
+    Args:
+        wanted: the name.
+        late: read weights when they are needed (see `file.load_late`).
 
     Raises:
         BrainError: there is none, or it is damaged.
@@ -111,7 +115,8 @@ def load_stored(wanted: str) -> Brain:
     with blaming(path):
         contents = {name: _read(path, name) for name in _FILES if (path / name).is_file()}
         names = pool.named_in(contents.get("graph.onnx", b""))
-        weights = {f"weights/{name}": bytes(data) for name, data in pool.load(names).items()}
+        get = pool.get_late if late else pool.get
+        weights = {f"weights/{name}": get(name) for name in sorted(names)}
         return read_brain({**contents, **weights})
 
 

@@ -24,6 +24,7 @@ from ninebrains.mind.choices import Choice
 from ninebrains.mind.cutting import steps
 from ninebrains.mind.form import Form
 from ninebrains.mind.members import Member, Source, newcomer, read_source
+from ninebrains.mind.mixing import mixed_values
 from ninebrains.mind.requests import AnyLane, Asked
 from ninebrains.mind.segments import Segment
 from ninebrains.mind.shelf import Shelf
@@ -182,7 +183,9 @@ class Company:
         """Compile what is new about a member beside what is there. Nobody knows of it yet."""
         split = tails.split(form)
         wanted = [name for name in split.stem_outputs if name != form.source]
-        placing = self.tree.place(Network(form, steps(form, wanted), member.at_once))
+        # Answers must not depend on who else asks at the same time.
+        at_once = 1 if mixed_values(form).intersection(wanted) else member.at_once
+        placing = self.tree.place(Network(form, steps(form, wanted), at_once))
         ready = replace(
             member,
             outputs=form.outputs,

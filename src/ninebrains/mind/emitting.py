@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ninebrains.brains.graph import SMALLEST_EXTERNAL_BYTES, Buffer, Graph
+from ninebrains.brains.graph import SMALLEST_EXTERNAL_BYTES, Graph
+from ninebrains.brains.late import Buffer
 from ninebrains.errors import BrainError
 from ninebrains.mind.form import Attribute, Constant, Form, Operation, Tensor
 from ninebrains.mind.operators import trimmed

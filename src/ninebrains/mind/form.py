@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains.graph import Buffer
+from ninebrains.brains.late import Buffer, held
 from ninebrains.images import Contract
 
 Shape = tuple[int, ...]
@@ -63,7 +63,7 @@ class Constant:
     @classmethod
     def of(cls, dtype: str, shape: Shape, data: Buffer, digest: str | None = None) -> Constant:
         """Name bytes; `digest` is their SHA-256 where it is known already."""
-        digest = digest or hashlib.sha256(data).hexdigest()
+        digest = digest or hashlib.sha256(held(data)).hexdigest()
         return cls(name_of("constant", dtype, shape, digest), dtype, shape, digest, data)
 
     @classmethod
@@ -73,7 +73,7 @@ class Constant:
 
     def array(self) -> Array:
         """The values, read-only, without a copy."""
-        array: Array = np.frombuffer(self.data, np.dtype(self.dtype)).reshape(self.shape)
+        array: Array = np.frombuffer(held(self.data), np.dtype(self.dtype)).reshape(self.shape)
         array.flags.writeable = False
         return array
 

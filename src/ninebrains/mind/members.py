@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from ninebrains.brains import Brain, Inference, load
+from ninebrains.brains import Brain, Inference
+from ninebrains.brains.file import load_late
 from ninebrains.brains.graph import Graph
 from ninebrains.brains.inference import make_inference
 from ninebrains.errors import BrainError
@@ -193,7 +194,7 @@ def read_source(source: Source) -> Brain | Guest:
     if isinstance(source, (str, os.PathLike)):
         if os.fspath(source).lower().endswith(".onnx"):
             return import_model(source)
-        return load(source)
+        return load_late(source)
     raise BrainError(
         f"got {type(source).__name__}; expected a brain, the path of one or of an .onnx file, the "
         "name of a stored brain, or what import_model gives"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ninebrains.brains.graph import Buffer, Graph, external_weight
+from ninebrains.brains.graph import Graph, external_weight
+from ninebrains.brains.late import Buffer
 from ninebrains.errors import BrainError
 from ninebrains.mind.form import Attribute, Constant, Shape, Tensor
 

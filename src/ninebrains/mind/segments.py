@@ -79,6 +79,11 @@ class Segment:
         """Of its weights."""
         return sum(step.num_bytes for step in self.steps)
 
+    def forget_costs(self) -> None:
+        """Begin to learn anew: first runs, which take longer, say nothing about later ones."""
+        with self._cost_lock:
+            self.cost, self.num_runs = CostModel(), 0
+
     def run(self, given: Array, outputs: Sequence[str]) -> list[Array]:
         """Compute some of `outputs` for a batch.
 

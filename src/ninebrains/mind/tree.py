@@ -148,6 +148,7 @@ class _Placement:
         self.replaced: dict[Segment, Route] = {}
         self.route: list[Segment] = []
         self.rest = network.steps
+        self.at_once = network.at_once
         self.choice = tree.choice_for(network.form, network.steps)
 
     def place(self) -> Placing:
@@ -164,7 +165,8 @@ class _Placement:
         return Placing(tuple(self.route), tuple(self.added), dict(self.replaced))
 
     def _append(self, segment: Segment) -> None:
-        """Warm a new segment up, and see whether its rows are independent."""
+        """Warm a new segment up, and see once more whether its rows are independent."""
+        segment.at_once = self.at_once
         given = self._probe()
         outputs = segment.outputs
         singles = [segment.run(given[row : row + 1], outputs) for row in range(len(given))]
@@ -173,6 +175,7 @@ class _Placement:
             alone = np.concatenate([values[place] for values in singles])
             if not np.allclose(value, alone, rtol=1e-3, atol=1e-4, equal_nan=True):
                 segment.at_once = 1
+        segment.forget_costs()
         self.added.append(segment)
         self.route.append(segment)
 

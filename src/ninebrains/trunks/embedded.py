@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from ninebrains.brains.graph import Buffer, Graph
+from ninebrains.brains.graph import Graph
 from ninebrains.errors import TrunkError
 from ninebrains.trunks.record import TrunkRecord
 from ninebrains.trunks.trunk import Trunk
@@ -94,13 +94,13 @@ def _noticing_changes() -> Iterator[None]:
         ) from error
 
 
-def multiplied(numbers: npt.NDArray[np.int8], factors: npt.NDArray[np.float32]) -> Buffer:
+def multiplied(numbers: npt.NDArray[np.int8], factors: npt.NDArray[np.float32]) -> bytes:
     """The bytes of the weight [O, ...] that 8-bit numbers and factors [O] stand for."""
     shape = (-1, *[1] * (numbers.ndim - 1))
     return (numbers.astype(np.float32) * factors.reshape(shape)).tobytes()
 
 
-def _expanded(name: str, kept: np.lib.npyio.NpzFile) -> Buffer:
+def _expanded(name: str, kept: np.lib.npyio.NpzFile) -> bytes:
     factors = f"{name}.{FACTOR}"
     array = kept[name]
     return multiplied(array, kept[factors]) if factors in kept else array.tobytes()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ninebrains.brains.graph import Graph, external_weight
+from ninebrains.brains.late import held
 from ninebrains.errors import BrainError
 from ninebrains.mind.backends.memory import release_memory
 from ninebrains.mind.backends.protocol import Array, Precision, Runner
@@ -37,8 +38,8 @@ class OpenVino:
                 f"OpenVINO has no {precision} on this processor; expected one of: "
                 f"{', '.join(self.precisions())}"
             )
+        graph = graph.held()  # until its weights have been copied into the compiled model
         try:
-            # `graph` holds the weights until they have been copied into the compiled model.
             compiled = _core().compile_model(
                 _core().read_model(model=_addressed(graph)),
                 "CPU",
@@ -120,7 +121,7 @@ def _addressed(graph: Graph) -> bytes:
         name = external_weight(tensor)
         if name is None:
             continue
-        data = np.frombuffer(graph.weights[name], np.uint8)
+        data = np.frombuffer(held(graph.weights[name]), np.uint8)
         where = {
             "location": "*/_ORT_MEM_ADDR_/*",
             "offset": str(data.ctypes.data),
