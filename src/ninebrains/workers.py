@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ def usable_cores() -> int:
 
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """`map` over `items` in as many threads as there are cores, at most `ahead` results waiting.
 
     Made for decoding photos, which releases the interpreter's lock. An exception of `function`

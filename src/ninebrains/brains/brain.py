@@ -6,7 +6,8 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -244,26 +245,28 @@ class Brain:
 
     def _stream(
         self,
-        seen: Iterator[_Seen | PhotoError],
+        seen: Generator[_Seen | PhotoError],
         batch: int,
         on_error: str,
         heatmaps: bool,
         top: int | None,
     ) -> Iterator[Inference | PhotoError]:
         waiting: list[_Seen] = []
-        for item in seen:
-            if isinstance(item, PhotoError):
-                yield from self._answer(waiting, heatmaps=heatmaps, top=top)
-                waiting = []
-                if on_error == "raise":
-                    raise item
-                yield item
-                continue
-            waiting.append(item)
-            if len(waiting) == batch:
-                yield from self._answer(waiting, heatmaps=heatmaps, top=top)
-                waiting = []
-        yield from self._answer(waiting, heatmaps=heatmaps, top=top)
+        # Closed here, not by the garbage collector, which might do it in a thread of its own pool.
+        with closing(seen):
+            for item in seen:
+                if isinstance(item, PhotoError):
+                    yield from self._answer(waiting, heatmaps=heatmaps, top=top)
+                    waiting = []
+                    if on_error == "raise":
+                        raise item
+                    yield item
+                    continue
+                waiting.append(item)
+                if len(waiting) == batch:
+                    yield from self._answer(waiting, heatmaps=heatmaps, top=top)
+                    waiting = []
+            yield from self._answer(waiting, heatmaps=heatmaps, top=top)
 
     def compute(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, Floats]:
         """Run the network on prepared pixels.
