@@ -14,7 +14,7 @@ too small for BLAS to start threads for, unless a brain has very many labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,8 +22,10 @@ import numpy as np
 
 from ninebrains.mind.seats import Section, Slots
 from ninebrains.mind.tail_templates import Floats, Product
+from ninebrains.workers import side_by_side, usable_cores
 
 TOGETHER = 4  # photos in one matrix product; larger ones are no faster
+_WORTH_SHARING = 12 << 20  # bytes of matrices: less is read before another thread has woken up
 
 
 class Run(NamedTuple):
@@ -112,22 +114,34 @@ class Pairs:
         Returns:
             float32[P, num_rows].
         """
-        size = self.section.template.blocks[block].num_rows
+        shape = self.section.template.blocks[block]
+        size = shape.num_rows
         result = np.empty((len(self.rows), size), np.float32)
-        for run in self.runs:
-            matrices = self.section.blocks(block, run.first, run.last)
-            given = _rows(values, run.rows)
-            out = result[run.start : run.stop].reshape(len(matrices), len(given), size)
-            whole = len(given) - len(given) % TOGETHER
-            if whole:
-                np.matmul(
-                    given[:whole].reshape(-1, TOGETHER, given.shape[1]),
-                    matrices.transpose(0, 2, 1)[:, None],
-                    out=out[:, :whole].reshape(len(matrices), -1, TOGETHER, size),
-                )
-            if whole < len(given):
-                np.vecdot(matrices[:, None], given[whole:, None], out=out[:, whole:])
+
+        def multiply(runs: Sequence[Run]) -> None:
+            for run in runs:
+                self._multiply(block, values, run, result[run.start : run.stop])
+
+        num_seats = sum(run.last - run.first for run in self.runs)
+        large = num_seats * shape.num_bytes >= _WORTH_SHARING
+        side_by_side(multiply, _shared_out(self.runs, usable_cores() if large else 1))
         return result
+
+    def _multiply(self, block: int, values: Floats, run: Run, result: Floats) -> None:
+        """One run's part of `vectors`, written to `result`."""
+        matrices = self.section.blocks(block, run.first, run.last)
+        given = _rows(values, run.rows)
+        size = result.shape[1]
+        out = result.reshape(len(matrices), len(given), size)
+        whole = len(given) - len(given) % TOGETHER
+        if whole:
+            np.matmul(
+                given[:whole].reshape(-1, TOGETHER, given.shape[1]),
+                matrices.transpose(0, 2, 1)[:, None],
+                out=out[:, :whole].reshape(len(matrices), -1, TOGETHER, size),
+            )
+        if whole < len(given):
+            np.vecdot(matrices[:, None], given[whole:, None], out=out[:, whole:])
 
     def maps(self, product: Product, values: Floats) -> Floats:
         """Each pair's matrix times the vector at every place of its photo's map.
@@ -147,6 +161,25 @@ class Pairs:
             out = flat[run.start : run.stop].reshape(len(matrices), len(given), *flat.shape[1:])
             np.matmul(matrices[:, None, product.start : product.stop], given, out=out)
         return result
+
+
+def _shared_out(runs: Sequence[Run], num_parts: int) -> list[list[Run]]:
+    """Runs in a few parts with equally many pairs, cut between seats where need be."""
+    if num_parts < 2:
+        return [list(runs)]
+    parts: list[list[Run]] = [[] for _ in range(num_parts)]
+    total = runs[-1].stop
+    for run in runs:
+        low = run
+        while low.start < low.stop:
+            number = min(low.start * num_parts // total, num_parts - 1)
+            end = -(-(number + 1) * total // num_parts)
+            count = len(low.rows)
+            seats = min(-(-(end - low.start) // count), low.last - low.first)
+            stop, last = low.start + seats * count, low.first + seats
+            parts[number].append(low._replace(stop=stop, last=last))
+            low = low._replace(start=stop, first=last)
+    return [part for part in parts if part]
 
 
 def _rows(values: Floats, rows: Slots) -> Floats:
