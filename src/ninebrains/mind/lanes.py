@@ -13,6 +13,9 @@ from ninebrains.mind.tickets import PRIORITIES, Priority, R, Ticket
 
 P = TypeVar("P")
 
+_SURELY = 0.1
+"""The share of the time left that may pass before a deadline while nobody could be told of it."""
+
 _FOLLOWING = 0.2
 """How much the newest arrival counts in what is expected of the next."""
 
@@ -174,8 +177,13 @@ class Lane(Generic[R, P]):
         self.coming[ticket.priority] += 1
 
     def receive(self, item: AnyItem, now: float) -> None:
-        """Queue an item; if it was expected, learn how far apart those on their way arrive."""
-        ticket = item.ticket
+        """Queue an item."""
+        self.welcome(item.ticket, now)
+        self.queues[item.ticket.priority].add(item)
+        item.ticket.queued.append(item)
+
+    def welcome(self, ticket: Ticket[Any], now: float) -> None:
+        """A ticket is here; if it was expected, learn how far apart those on their way arrive."""
         if self in ticket.ahead:
             ticket.ahead.remove(self)
             self.coming[ticket.priority] -= 1
@@ -183,8 +191,6 @@ class Lane(Generic[R, P]):
             known = self._gap < math.inf
             self._gap = self._gap + _FOLLOWING * (gap - self._gap) if known else gap
         self._since = now
-        self.queues[ticket.priority].add(item)
-        ticket.queued.append(item)
 
     def hold_until(self, now: float) -> float:
         """Return until when the waiting items should wait for more; `now` to go at once.
@@ -205,6 +211,12 @@ class Lane(Generic[R, P]):
         until = max(self.held_since, self._since) + cost.fixed / size
         tightest = min(queue.tightest() for queue in self.queues.values())
         return max(now, min(until, tightest - 2 * cost.predict(size + 1)))
+
+    def is_quick_for(self, ticket: Ticket[Any], now: float) -> bool:
+        """Whether a ticket's own caller may do its work: who has a deadline must leave in time."""
+        if ticket.deadline is None:
+            return True
+        return 0.0 < self.cost.predict(1) < _SURELY * (ticket.deadline - now)
 
     def seconds_ahead(self, priority: Priority, turns: int) -> float:
         """Return how long a newcomer will wait here for others, of its priority and before it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -176,13 +176,14 @@ class Mind:
             DeadlineError: there was no answer in time.
             ClosedError: the mind has been closed.
         """
-        return self.submit(
+        return self._submit(
             photo,
             brains,
             heatmaps=heatmaps,
             deadline_ms=deadline_ms,
             priority=priority,
             on_error=on_error,
+            put=self._scheduler.work_on,
         ).result()
 
     async def answer(
@@ -246,6 +247,7 @@ class Mind:
         priority: Priority,
         on_error: str,
         wait: bool = False,
+        put: Callable[[Lane[Inferences, Request], Ticket[Inferences], Request], None] | None = None,
     ) -> Future[Inferences]:
         if on_error not in ("raise", "keep"):
             raise BrainError(f"on_error is 'raise' or 'keep', not {on_error!r}")
@@ -261,7 +263,7 @@ class Mind:
             wait=wait,
         )
         request = Request(ticket, kept, asked, heatmaps, on_error == "keep")
-        self._scheduler.put(first, ticket, request)
+        (put or self._scheduler.put)(first, ticket, request)
         return ticket.future
 
     def run_many(

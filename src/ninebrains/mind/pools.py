@@ -42,6 +42,7 @@ class Pool:
         self.name = name
         self.num_threads = num_threads
         self.num_idle = 0
+        self.num_guests = 0
         self.lock = lock
         self._ready = threading.Condition(lock)
         self._heaps: dict[Priority, list[tuple[float, int, AnyLane]]] = {
@@ -59,8 +60,27 @@ class Pool:
             self.num_idle -= 1
 
     def wake(self) -> None:
-        """Wake one idle worker, if there is one."""
-        self._ready.notify()
+        """Wake one idle worker, if there is one that no guest stands in for."""
+        if self.has_turn:
+            self._ready.notify()
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether one more than those at work may work: as many at a time as there are threads."""
+        return self.num_idle > self.num_guests
+
+    def let_in(self) -> bool:
+        """Let a caller's thread stand in for an idle worker, unless something waits for that."""
+        if not self.has_turn or any(self._heaps.values()):
+            return False
+        self.num_guests += 1
+        return True
+
+    def let_out(self) -> None:
+        """The caller's thread is done."""
+        self.num_guests -= 1
+        if any(self._heaps.values()):
+            self.wake()
 
     def wake_all(self) -> None:
         """Wake every idle worker."""
@@ -110,8 +130,9 @@ class Pool:
         queue = lane.queues[priority]
         num_flows = queue.num_flows
         most = lane.cost.best_batch(lane.most)
-        if self.num_idle:  # several small batches at a time are sooner done than one large
-            most = min(most, math.ceil(len(lane) / (1 + self.num_idle)))
+        others = self.num_idle - self.num_guests
+        if others > 0:  # several small batches at a time are sooner done than one large
+            most = min(most, math.ceil(len(lane) / (1 + others)))
         items = _keeping_deadlines(lane, queue.take(most), now)
         if priority == PRIORITIES[0]:
             items += _riders(lane, items, most, now)

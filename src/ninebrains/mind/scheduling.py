@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,12 @@ class SchedulerStats:
     lanes: tuple[LaneStats, ...]
 
 
+class _Own(threading.local):
+    """What a caller's thread that works itself has still to do; None in all other threads."""
+
+    items: deque[tuple[Lane[Any, Any], Item[Any, Any]]] | None = None
+
+
 class Scheduler:
     """Runs items in batches on pools of threads.
 
@@ -74,6 +81,7 @@ class Scheduler:
                 "all of these must be at least 1"
             )
         self._works = Works(pools, max_pending)
+        self._own = _Own()
         _open_works.add(self._works)
         weakref.finalize(self, _abandon, self._works).atexit = False
 
@@ -124,7 +132,27 @@ class Scheduler:
 
     def put(self, lane: Lane[R, P], ticket: Ticket[R], payload: P) -> None:
         """Queue work for a ticket; never blocks, and does nothing if the ticket is over."""
-        self._works.put(lane, Item(ticket, payload))
+        item = Item(ticket, payload)
+        if self._own.items is None:
+            self._works.put(lane, item)
+        else:
+            self._own.items.append((lane, item))
+
+    def work_on(self, lane: Lane[R, P], ticket: Ticket[R], payload: P) -> None:
+        """As `put`, for a caller who waits for the answer: it does the work meanwhile.
+
+        Where a worker of the lane's pool is idle and nothing else waits for it, this thread does
+        its work, and what that puts on; handing over to another thread takes longer than a small
+        network. The rest is queued. There are never more at work than the pool has threads.
+        """
+        before, self._own.items = self._own.items, deque([(lane, Item(ticket, payload))])
+        try:
+            while self._own.items:
+                where, item = self._own.items.popleft()
+                if not self._works.work_on(where, item):
+                    self._works.put(where, item)
+        finally:
+            self._own.items = before
 
     def close(self, *, drain: bool = True, timeout: float | None = None) -> None:
         """Admit nobody any more, finish the admitted, end the threads and wait for them.

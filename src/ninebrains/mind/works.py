@@ -82,6 +82,34 @@ class Works:
             pool.enlist(lane, ticket.priority)
             pool.wake()
 
+    def work_on(self, lane: AnyLane, item: AnyItem) -> bool:
+        """Work on an item in this thread, in an idle worker's place; False if there is none.
+
+        What the work raises settles the ticket, as with a worker; an interrupt goes on, besides.
+        """
+        ticket = item.ticket
+        with self.lock:
+            if ticket.outcome is not None:
+                return True
+            self.know_with_lock(lane)
+            pool = self.pools[lane.pool]
+            now = time.monotonic()
+            if not lane.is_quick_for(ticket, now) or not pool.let_in():
+                return False
+            lane.welcome(ticket, now)
+            lane.running += 1
+        batch = Batch(lane, (item,), ticket.priority, 1, 0.0)
+        started = time.perf_counter()
+        is_whole = False
+        try:
+            is_whole = _run(batch, goes_on=(KeyboardInterrupt, SystemExit))
+        finally:
+            with self.lock:
+                seconds = time.perf_counter() - started
+                self._finish_with_lock(pool, batch, seconds, is_whole=is_whole)
+                pool.let_out()
+        return True
+
     def end(self, ticket: Ticket[Any], outcome: Outcome) -> bool:
         """Free everything that an open ticket holds; False if it is over already."""
         with self.lock:
@@ -166,6 +194,9 @@ class Works:
     def _next_with_lock(self, pool: Pool) -> Batch | None:
         """Wait for a batch; None when drained."""
         while True:
+            if pool.num_guests > pool.num_idle and not self.is_drained:
+                pool.sleep(None)  # a guest stands in for this one; it wakes somebody when done
+                continue
             now = time.monotonic()
             batch, look_again = pool.choose(now)
             if batch is not None:
@@ -187,13 +218,18 @@ class Works:
             lane.cost.observe(num_items, seconds)
 
 
-def _run(batch: Batch) -> bool:
-    """Work on a batch; return whether it ended well. Nothing escapes: a worker lives on."""
+def _run(batch: Batch, goes_on: tuple[type[BaseException], ...] = ()) -> bool:
+    """Work on a batch; return whether it ended well. Nothing escapes: a worker lives on.
+
+    What is of a type in `goes_on` is raised all the same: in a thread that is no worker.
+    """
     try:
         batch.lane.work(batch.items)
-    except BaseException as error:  # noqa: BLE001 - it is not lost: every ticket gets it
+    except BaseException as error:
         for item in batch.items:
             item.ticket.fail(_for_one(error, batch))
+        if isinstance(error, goes_on):
+            raise
         return False
     return True
 
