@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ninebrains.mind.choices import Choice, chosen, hardware
 from ninebrains.mind.mind import Mind
+from ninebrains.mind.tuning.choices import Choice, chosen, hardware
 from tests.brains.making import make_brain
 
 

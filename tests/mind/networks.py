@@ -6,8 +6,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ninebrains.brains.graph import pack
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.emitting import emit
 
 CONTRACT = Contract(8, 8)
 

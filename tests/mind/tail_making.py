@@ -5,8 +5,8 @@ from onnx import TensorProto, helper
 
 from ninebrains.brains.graph import pack
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.emitting import emit
 from tests.mind.making import Net
 
 SIDE, WIDTH = 12, 96

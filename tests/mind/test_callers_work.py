@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ninebrains.errors import BrainError
-from ninebrains.mind.scheduling import Lane, Scheduler
+from ninebrains.mind.scheduling.scheduler import Lane, Scheduler
 
 SOON = 20.0
 

@@ -8,8 +8,8 @@ import ninebrains as nb
 from ninebrains.brains.graph import Graph, pack
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.emitting import emit
 from tests.mind.networks import (
     CONTRACT,
     assert_agree,

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from ninebrains.errors import OutputError
-from ninebrains.mind import choices
 from ninebrains.mind.backends import BACKENDS
-from ninebrains.mind.choices import Choice, chosen, hardware, keep
+from ninebrains.mind.tuning import choices
+from ninebrains.mind.tuning.choices import Choice, chosen, hardware, keep
 
 FAST = Choice("openvino", 2, 8, "bf16")
 PLAIN = Choice()
@@ -20,7 +20,10 @@ def test_a_choice_is_found_again_by_its_segment_here_and_in_another_process(home
     assert chosen("a" * 64) == FAST
     assert chosen("b" * 64) == PLAIN
     assert chosen("c" * 64) is None
-    code = "from ninebrains.mind.choices import chosen; print(chosen('a' * 64), chosen('b' * 64))"
+    code = (
+        "from ninebrains.mind.tuning.choices import chosen\n"
+        "print(chosen('a' * 64), chosen('b' * 64))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.decode().strip() == f"{FAST} {PLAIN}"
 
@@ -110,7 +113,7 @@ def test_a_damaged_file_is_left_aside_with_a_warning_and_replaced_by_the_next_tu
 
 def test_processes_that_tune_at_once_keep_what_each_found(home):
     code = (
-        "import sys; from ninebrains.mind.choices import Choice, keep; "
+        "import sys; from ninebrains.mind.tuning.choices import Choice, keep; "
         "[keep({f'{sys.argv[1]}{n}': Choice(batch=n + 1)}) for n in range(5)]"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.emitting import emit
 from tests.mind.networks import (
     assert_agree,
     form_of,

@@ -5,7 +5,7 @@ import pytest
 from onnx import shape_inference
 
 from ninebrains.errors import BrainError
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.emitting import emit
 from tests.mind.networks import form_of, parse, pixels_for, run_form, run_model
 
 NUMBERS = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ninebrains.mind.costs import WORTH, CostModel
+from ninebrains.mind.scheduling.costs import WORTH, CostModel
 
 
 def learn(observations):

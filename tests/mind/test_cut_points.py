@@ -5,9 +5,9 @@ import pytest
 
 from ninebrains.brains.graph import pack
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.cutting import steps
-from ninebrains.mind.tails import split
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.cutting import steps
+from ninebrains.mind.heads.tails import split
 from ninebrains.mind.tree import Network, Tree, run_route
 from tests.mind.making import BLOCKS, CHANNELS, SIDE, Net, deep_model
 

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 import ninebrains as nb
 from ninebrains.images import prepare
-from ninebrains.mind.canonical import read_form
+from ninebrains.mind.forms.canonical import read_form
 from ninebrains.trunks import InputOverrides, import_trunk
 from tests.trunks import networks
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.emitting import emit
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.emitting import emit
 from tests.mind.networks import (
     LAYERS,
     assert_agree,

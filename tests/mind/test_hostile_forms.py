@@ -12,8 +12,8 @@ from onnx import helper
 from ninebrains.brains.graph import pack
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
-from ninebrains.mind import builder
-from ninebrains.mind.canonical import read_form
+from ninebrains.mind.forms import builder
+from ninebrains.mind.forms.canonical import read_form
 from tests.mind.networks import form_of, operators, parse
 from tests.mind.test_clean_up import CASES, case
 from tests.mind.test_real_exports import load

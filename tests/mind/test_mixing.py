@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ninebrains.images import Contract
-from ninebrains.mind.mixing import mixed_values
+from ninebrains.mind.forms.mixing import mixed_values
 from tests.mind.networks import (
     LAYERS,
     assert_agree,

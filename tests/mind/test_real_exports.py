@@ -8,7 +8,7 @@ import pytest
 
 from ninebrains.brains.graph import pack
 from ninebrains.images import Contract
-from ninebrains.mind.canonical import read_form
+from ninebrains.mind.forms.canonical import read_form
 from tests.mind.networks import (
     assert_agree,
     form_of,

@@ -22,7 +22,7 @@ from ninebrains.errors import (
     OverloadError,
     PhotoError,
 )
-from ninebrains.mind.scheduling import Lane, Scheduler
+from ninebrains.mind.scheduling.scheduler import Lane, Scheduler
 
 SOON = 20
 """Seconds until a test that hangs fails; nothing takes that long."""
@@ -579,7 +579,7 @@ def test_idle_workers_keep_nothing_of_what_they_worked_on(make):
 def test_the_program_ends_without_close_while_a_worker_is_stuck(ending):
     program = f"""
 import threading
-from ninebrains.mind.scheduling import Lane, Scheduler
+from ninebrains.mind.scheduling.scheduler import Lane, Scheduler
 scheduler = Scheduler({{"p": 2}}, max_pending=9)
 inside = threading.Event()
 lane = Lane("stuck", lambda items: (inside.set(), threading.Event().wait()), pool="p", most=1)

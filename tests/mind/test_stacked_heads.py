@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 import ninebrains as nb
 from ninebrains.images import prepare
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.stacking import Stack
-from ninebrains.mind.tail_templates import Tail
-from ninebrains.mind.tails import split
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.heads.stacking import Stack
+from ninebrains.mind.heads.tails import split
+from ninebrains.mind.heads.templates import Tail
 from tests.making import write_photos
 from tests.mind.tail_making import Ending, brain_ending, photos, stem_values
 

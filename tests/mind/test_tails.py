@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ninebrains.mind.stacking import Stack
-from ninebrains.mind.tails import split
+from ninebrains.mind.heads.stacking import Stack
+from ninebrains.mind.heads.tails import split
 from tests.mind.tail_making import WIDTH, Ending, brain_ending, photos, stem_values
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ninebrains.mind.backends import backend
-from ninebrains.mind.choices import Choice, keep
 from ninebrains.mind.mind import Mind
-from ninebrains.mind.stems import stems_of
+from ninebrains.mind.tuning.choices import Choice, keep
+from ninebrains.mind.tuning.stems import stems_of
 from tests.mind.making import SIDE, deep_brain
 
 OPENVINO = Choice("openvino", 1, 4)

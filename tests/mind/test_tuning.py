@@ -7,11 +7,11 @@ from onnx import helper
 
 from ninebrains.brains.graph import pack
 from ninebrains.errors import BrainError
-from ninebrains.mind.agreeing import ENOUGH_PHOTOS, compare
 from ninebrains.mind.backends import BACKENDS, REFERENCE, backend
-from ninebrains.mind.choices import Choice
-from ninebrains.mind.trials import Trial, best
-from ninebrains.mind.tuning import all_ways, tune
+from ninebrains.mind.tuning.agreeing import ENOUGH_PHOTOS, compare
+from ninebrains.mind.tuning.choices import Choice
+from ninebrains.mind.tuning.trials import Trial, best
+from ninebrains.mind.tuning.tuning import all_ways, tune
 from ninebrains.workers import usable_cores
 from tests.mind.test_backends import WIDTH, layers, rows
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ninebrains.mind.lanes import Item, Lane, TurnQueue
-from ninebrains.mind.pools import Pool
-from ninebrains.mind.tickets import Ticket
+from ninebrains.mind.scheduling.lanes import Item, Lane, TurnQueue
+from ninebrains.mind.scheduling.pools import Pool
+from ninebrains.mind.scheduling.tickets import Ticket
 
 
 def new_ticket(flow="a", priority="interactive", deadline=None, lanes=()):

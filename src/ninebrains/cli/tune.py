@@ -10,9 +10,9 @@ import typer
 
 if TYPE_CHECKING:
     from ninebrains.images import Contract, Pixels
-    from ninebrains.mind.choices import Choice
-    from ninebrains.mind.stems import Stem
-    from ninebrains.mind.trials import Trial, Tuning
+    from ninebrains.mind.tuning.choices import Choice
+    from ninebrains.mind.tuning.stems import Stem
+    from ninebrains.mind.tuning.trials import Trial, Tuning
     from ninebrains.photos import Photo
 
 _HEADERS = (
@@ -51,9 +51,9 @@ def tune(
     There is no int8 yet: it needs a variant of the network that was calibrated for it.
     """
     from ninebrains.cli.console import print_json, progress
-    from ninebrains.mind.choices import hardware, keep
     from ninebrains.mind.members import read_source
-    from ninebrains.mind.stems import stems_of
+    from ninebrains.mind.tuning.choices import hardware, keep
+    from ninebrains.mind.tuning.stems import stems_of
 
     found, problems = _find(photos, limit)
     chosen: dict[str, Choice] = {}
@@ -127,8 +127,8 @@ def _prepare(photos: Sequence[Photo], contract: Contract) -> tuple[Pixels, dict[
 
 
 def _tune(stem: Stem, pixels: Pixels, show: Callable[[int, int], None]) -> Tuning:
-    from ninebrains.mind.tuning import BATCHES
-    from ninebrains.mind.tuning import tune as measure
+    from ninebrains.mind.tuning.tuning import BATCHES
+    from ninebrains.mind.tuning.tuning import tune as measure
 
     batches = [size for size in BATCHES if stem.at_once is None or size <= stem.at_once]
     return measure(stem.graph, {stem.source: pixels}, top=stem.top, batches=batches, progress=show)

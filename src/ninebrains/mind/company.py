@@ -18,18 +18,18 @@ from dataclasses import replace
 from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError, ClosedError
 from ninebrains.images import Contract
-from ninebrains.mind import tails
-from ninebrains.mind.canonical import read_form
-from ninebrains.mind.choices import Choice
-from ninebrains.mind.cutting import steps
-from ninebrains.mind.form import Form
+from ninebrains.mind.forms.canonical import read_form
+from ninebrains.mind.forms.cutting import steps
+from ninebrains.mind.forms.form import Form
+from ninebrains.mind.forms.mixing import mixed_values
+from ninebrains.mind.heads import tails
+from ninebrains.mind.heads.stacking import Stack
 from ninebrains.mind.members import Member, Source, newcomer, read_source
-from ninebrains.mind.mixing import mixed_values
 from ninebrains.mind.requests import AnyLane, Asked
 from ninebrains.mind.segments import Segment
 from ninebrains.mind.shelf import Shelf
-from ninebrains.mind.stacking import Stack
 from ninebrains.mind.tree import Network, Placing, Tree
+from ninebrains.mind.tuning.choices import Choice
 
 MakeLane = Callable[[Segment, Contract], AnyLane]
 

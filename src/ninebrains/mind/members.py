@@ -21,9 +21,9 @@ from ninebrains.mind.segments import Array
 
 if TYPE_CHECKING:
     from ninebrains.brains.manifest import Manifest
+    from ninebrains.mind.heads.stacking import Seat
+    from ninebrains.mind.heads.templates import Template
     from ninebrains.mind.shelf import Parked
-    from ninebrains.mind.stacking import Seat
-    from ninebrains.mind.tail_templates import Template
     from ninebrains.mind.tree import Route
 
 Source = Union[str, "os.PathLike[str]", Brain, Guest]

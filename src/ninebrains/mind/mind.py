@@ -26,15 +26,22 @@ from ninebrains.mind.guests import Guest
 from ninebrains.mind.members import Source
 from ninebrains.mind.passing import Passage, send
 from ninebrains.mind.requests import Inferences, Request, Timings
-from ninebrains.mind.scheduling import Item, Lane, Priority, Scheduler, SchedulerStats, Ticket
+from ninebrains.mind.scheduling.scheduler import (
+    Item,
+    Lane,
+    Priority,
+    Scheduler,
+    SchedulerStats,
+    Ticket,
+)
 from ninebrains.mind.segments import Segment
 from ninebrains.mind.streaming import stream
 from ninebrains.workers import usable_cores
 
 if TYPE_CHECKING:
     from ninebrains.brains import Manifest
-    from ninebrains.mind.choices import Choice
     from ninebrains.mind.explaining import Explanation
+    from ninebrains.mind.tuning.choices import Choice
 
 OnError = Literal["raise", "keep"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ninebrains.errors import BrainError, NinebrainsError
+from ninebrains.mind.heads.stacking import Stack
 from ninebrains.mind.requests import Group, GroupAnswer, Request, Timings
 from ninebrains.mind.segments import Array, Segment
-from ninebrains.mind.stacking import Stack
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ninebrains.brains import Inference
 from ninebrains.errors import BrainError, NinebrainsError
 from ninebrains.images import Contract, PhotoSource
-from ninebrains.mind.scheduling import Lane
+from ninebrains.mind.scheduling.scheduler import Lane
 
 if TYPE_CHECKING:
+    from ninebrains.mind.heads.stacking import Seat, StackResults
     from ninebrains.mind.members import Member, Profile
-    from ninebrains.mind.scheduling import Ticket
+    from ninebrains.mind.scheduling.scheduler import Ticket
     from ninebrains.mind.segments import Array, Segment
-    from ninebrains.mind.stacking import Seat, StackResults
     from ninebrains.mind.tree import Route
 
 AnyLane = Lane[Any, Any]

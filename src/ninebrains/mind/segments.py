@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from ninebrains.errors import BrainError, NinebrainsError
 from ninebrains.mind.backends import release_memory
-from ninebrains.mind.costs import CostModel
-from ninebrains.mind.cutting import Step
-from ninebrains.mind.form import Shape
+from ninebrains.mind.forms.cutting import Step
+from ninebrains.mind.forms.form import Shape
+from ninebrains.mind.scheduling.costs import CostModel
 
 if TYPE_CHECKING:
     from ninebrains.mind.backends import Runner
-    from ninebrains.mind.choices import Choice
+    from ninebrains.mind.tuning.choices import Choice
 
 Array = npt.NDArray[np.generic]
 Values = Mapping[str, Array]

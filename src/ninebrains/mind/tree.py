@@ -20,11 +20,11 @@ import numpy as np
 
 from ninebrains.errors import BrainError
 from ninebrains.mind.backends import backend
-from ninebrains.mind.choices import Choice, chosen
-from ninebrains.mind.cutting import Step
-from ninebrains.mind.emitting import emit
-from ninebrains.mind.form import Form
+from ninebrains.mind.forms.cutting import Step
+from ninebrains.mind.forms.emitting import emit
+from ninebrains.mind.forms.form import Form
 from ninebrains.mind.segments import Array, Segment, segment_hash
+from ninebrains.mind.tuning.choices import Choice, chosen
 from ninebrains.workers import usable_cores
 
 SMALLEST_SHARE = 0.05  # of the work: less is not worth a cut

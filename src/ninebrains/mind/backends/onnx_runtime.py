@@ -10,7 +10,7 @@ from ninebrains.brains.graph import Graph
 from ninebrains.errors import BrainError
 from ninebrains.mind.backends.memory import release_memory, share_arena
 from ninebrains.mind.backends.protocol import Array, Precision, Runner
-from ninebrains.mind.processor import features
+from ninebrains.mind.tuning.processor import features
 
 
 class OnnxRuntime:

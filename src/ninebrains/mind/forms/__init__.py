@@ -1,0 +1,1 @@
+"""A network as what it computes: every value named by its Merkle hash; read, cut, written again."""

@@ -1,0 +1,1 @@
+"""The small linear ends of brains, all of those on one trunk run together."""

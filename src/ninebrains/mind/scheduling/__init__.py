@@ -1,0 +1,1 @@
+"""When which work is done: tickets, lanes, batches, on a few threads."""

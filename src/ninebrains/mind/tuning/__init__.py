@@ -1,0 +1,1 @@
+"""How segments run fastest on this machine, found by measuring and remembered."""
