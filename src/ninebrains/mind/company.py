@@ -30,6 +30,7 @@ from ninebrains.mind.segments import Segment
 from ninebrains.mind.shelf import Shelf
 from ninebrains.mind.tree import Network, Placing, Tree
 from ninebrains.mind.tuning.choices import Choice
+from ninebrains.mind.yielding import yielding
 
 MakeLane = Callable[[Segment, Contract], AnyLane]
 
@@ -86,6 +87,10 @@ class Company:
 
     def add(self, source: Source, name: str | None = None) -> str:
         """Let one join, or a new version take the place of the old one; see `Mind.add`."""
+        with yielding():
+            return self._add(source, name)
+
+    def _add(self, source: Source, name: str | None) -> str:
         found = read_source(source)
         member = newcomer(found, source, _checked(name or found.name))
         with self._changing:
@@ -119,7 +124,7 @@ class Company:
         Raises:
             BrainError: one cannot be brought back.
         """
-        with self._changing:
+        with self._changing, yielding():
             self._check_open()
             ready = {
                 name: self._woken(member) if member.is_parked else member
