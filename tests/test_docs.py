@@ -57,7 +57,7 @@ def test_examples_run(page, stored_trunk, model_file, tmp_path, monkeypatch):
         run_command("ninebrains train photos/ --trunk mobilenet_v2_100 -o pets.brain", monkeypatch)
     if "rooms.brain" in text:
         run_command(
-            "ninebrains train photos/ --trunk mobilenet_v2_100 --seed 1 -o rooms.brain", monkeypatch
+            f"ninebrains train photos/ --trunk {stored_trunk} --seed 1 -o rooms.brain", monkeypatch
         )
     if "clip.mp4" in text:
         write_film(Path("clip.mp4"))
