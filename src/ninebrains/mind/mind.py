@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
     from ninebrains.mind.tuning.choices import Choice
 
 OnError = Literal["raise", "keep"]
+
+
+class Options(TypedDict, total=False):
+    """What else `run`, `submit` and `answer` may be told; see `Mind.run`."""
+
+    heatmaps: bool
+    deadline_ms: float | None
+    priority: Priority
+    on_error: OnError
+
+
+_Put = Callable[[Lane[Inferences, Request], Ticket[Inferences], Request], None]
 
 _PIXELS_AT_ONCE = 64 * 224 * 224
 _MOST_AT_ONCE = 64
@@ -186,48 +198,32 @@ class Mind:
         return self._submit(
             photo,
             brains,
+            self._scheduler.work_on,
             heatmaps=heatmaps,
             deadline_ms=deadline_ms,
             priority=priority,
             on_error=on_error,
-            put=self._scheduler.work_on,
         ).result()
 
     async def answer(
         self,
         photo: PhotoSource,
         brains: str | Iterable[str] | None = None,
-        *,
-        heatmaps: bool = False,
-        deadline_ms: float | None = None,
-        priority: Priority = "interactive",
-        on_error: OnError = "raise",
+        **options: Unpack[Options],
     ) -> Inferences:
-        """As `run`, for asyncio. Cancelling the task cancels the request."""
-        future = self.submit(
-            photo,
-            brains,
-            heatmaps=heatmaps,
-            deadline_ms=deadline_ms,
-            priority=priority,
-            on_error=on_error,
-        )
-        return await asyncio.wrap_future(future)
+        """As `run`, with the same options, for asyncio. Cancelling the task cancels the request."""
+        return await asyncio.wrap_future(self.submit(photo, brains, **options))
 
     def submit(
         self,
         photo: PhotoSource,
         brains: str | Iterable[str] | None = None,
-        *,
-        heatmaps: bool = False,
-        deadline_ms: float | None = None,
-        priority: Priority = "interactive",
-        on_error: OnError = "raise",
+        **options: Unpack[Options],
     ) -> Future[Inferences]:
-        """As `run`, without waiting: errors that concern the answer come out of the future.
+        """As `run`, with the same options, without waiting.
 
-        The future can be cancelled until it is settled. An image, an array or a list of bytes must
-        not be changed until then.
+        Errors that concern the answer come out of the future, which can be cancelled until it is
+        settled. An image, an array or a list of bytes must not be changed until then.
 
         Raises:
             PhotoError: the photo is an open file and cannot be read.
@@ -235,26 +231,19 @@ class Mind:
             OverloadError: too many requests are waiting, or the deadline cannot be met.
             ClosedError: the mind has been closed.
         """
-        return self._submit(
-            photo,
-            brains,
-            heatmaps=heatmaps,
-            deadline_ms=deadline_ms,
-            priority=priority,
-            on_error=on_error,
-        )
+        return self._submit(photo, brains, self._scheduler.put, **options)
 
     def _submit(
         self,
         photo: PhotoSource,
         brains: str | Iterable[str] | None,
+        put: _Put,
         *,
-        heatmaps: bool,
+        heatmaps: bool = False,
         deadline_ms: float | None = None,
-        priority: Priority,
-        on_error: str,
+        priority: Priority = "interactive",
+        on_error: OnError = "raise",
         wait: bool = False,
-        put: Callable[[Lane[Inferences, Request], Ticket[Inferences], Request], None] | None = None,
     ) -> Future[Inferences]:
         if on_error not in ("raise", "keep"):
             raise BrainError(f"on_error is 'raise' or 'keep', not {on_error!r}")
@@ -270,7 +259,7 @@ class Mind:
             wait=wait,
         )
         request = Request(ticket, kept, asked, heatmaps, on_error == "keep")
-        (put or self._scheduler.put)(first, ticket, request)
+        put(first, ticket, request)
         return ticket.future
 
     def run_many(
@@ -315,6 +304,7 @@ class Mind:
             return self._submit(
                 photo,
                 names,
+                self._scheduler.put,
                 heatmaps=heatmaps,
                 priority=priority,
                 on_error="keep" if on_error == "yield" else "raise",
