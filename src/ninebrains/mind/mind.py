@@ -8,33 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 
-import numpy as np
-
 from ninebrains.brains import Brain
 from ninebrains.errors import BrainError, PhotoError
-from ninebrains.images import Contract, Limits, PhotoSource, Pixels, fit_pixels, read_photo
-from ninebrains.images.preparing import is_one_photo, is_opened, pixels_of, read_opened
+from ninebrains.images import Limits, PhotoSource
+from ninebrains.images.preparing import is_one_photo, is_opened, read_opened
 from ninebrains.mind.company import Company
+from ninebrains.mind.course import Course
 from ninebrains.mind.guests import Guest
 from ninebrains.mind.members import Source
-from ninebrains.mind.passing import Passage, send
-from ninebrains.mind.requests import Inferences, Request, Timings
+from ninebrains.mind.requests import Inferences, Request
 from ninebrains.mind.scheduling.scheduler import (
-    Item,
     Lane,
     Priority,
-    Scheduler,
     SchedulerStats,
     Ticket,
 )
-from ninebrains.mind.segments import Segment
 from ninebrains.mind.streaming import stream
 from ninebrains.workers import usable_cores
 
@@ -56,9 +49,6 @@ class Options(TypedDict, total=False):
 
 
 _Put = Callable[[Lane[Inferences, Request], Ticket[Inferences], Request], None]
-
-_PIXELS_AT_ONCE = 64 * 224 * 224
-_MOST_AT_ONCE = 64
 
 
 class Mind:
@@ -97,14 +87,10 @@ class Mind:
         choices: Mapping[str, Choice] | None = None,
     ) -> None:
         self._limits = limits
-        pools = {"wake": 1, "decode": decoders or usable_cores(), "network": 1}
-        self._scheduler = Scheduler(pools, max_pending=max_pending)
-        self._waking: Lane[Inferences, Request] = Lane("wake", self._wake, pool="wake", most=1)
-        self._decoding: Lane[Inferences, Request] = Lane(
-            "decode", self._decode, pool="decode", most=1
-        )
-        self._company = Company(
-            self._make_lane, threads=threads, choices=choices or {}, max_memory=max_memory
+        self._course = Course(decoders or usable_cores(), max_pending, limits)
+        self._scheduler = self._course.scheduler
+        self._company = self._course.company = Company(
+            self._course.make_lane, threads=threads, choices=choices or {}, max_memory=max_memory
         )
         try:
             for source in _several(brains):
@@ -250,7 +236,7 @@ class Mind:
         names = _names(brains)
         asked = self._company.asked(names, heatmaps=heatmaps)
         kept = _kept(photo, self._limits)
-        first = self._waking if asked.asleep else self._decoding
+        first = self._course.first_lane(asked)
         ticket: Ticket[Inferences] = self._scheduler.admit(
             flow=(names, priority),  # a bulk caller's line is no obstacle to the same one's next
             priority=priority,
@@ -332,58 +318,6 @@ class Mind:
         """
         self._scheduler.close(drain=drain, timeout=timeout)
         self._company.close()
-
-    def _make_lane(self, segment: Segment, contract: Contract) -> Lane[Inferences, _Arrival]:
-        """The queue of a segment that reads photos."""
-        room = _PIXELS_AT_ONCE // (contract.height * contract.width)
-        most = segment.choice.batch or max(1, min(_MOST_AT_ONCE, room))
-        return Lane(segment.hash[:8], self._look, pool="network", most=most)
-
-    def _wake(self, items: Sequence[Item[Inferences, Request]]) -> None:
-        """Bring back parked weights, then go on as other requests do."""
-        for item in items:
-            request = item.payload
-            request.asked = self._company.wake(request.asked, heatmaps=request.heatmaps)
-            self._scheduler.put(self._decoding, item.ticket, request)
-
-    def _decode(self, items: Sequence[Item[Inferences, Request]]) -> None:
-        """Decode a photo once for each contract, and put it into the lanes from there."""
-        for item in items:
-            request = item.payload
-            began = time.perf_counter()
-            photo, request.photo = request.photo, b""
-            if isinstance(photo, (str, os.PathLike)):
-                photo = read_photo(photo, self._limits)
-            request.expect_answers()
-            for start in request.asked.starts:
-                before = time.perf_counter()
-                pixels, request.photo_size = pixels_of(photo, start.contract, self._limits)
-                fitted = fit_pixels(pixels, start.contract)
-                done = time.perf_counter()
-                timings = Timings(began - request.submitted, done - before, done)
-                for lane, numbers in start.lanes:
-                    arrival = _Arrival(request, fitted, numbers, timings)
-                    self._scheduler.put(lane, item.ticket, arrival)
-
-    def _look(self, items: Sequence[Item[Inferences, _Arrival]]) -> None:
-        """Send a batch of photos through the tree."""
-        passages = [
-            Passage(arrival.request, number, row, arrival.timings)
-            for row, arrival in enumerate(item.payload for item in items)
-            for number in arrival.numbers
-        ]
-        pixels = np.stack([item.payload.pixels for item in items])
-        send(passages, pixels, self._company.stack)
-
-
-@dataclass(frozen=True, eq=False)
-class _Arrival:
-    """A prepared photo on its way into a segment, for some groups of its request."""
-
-    request: Request
-    pixels: Pixels
-    numbers: tuple[int, ...]
-    timings: Timings
 
 
 def _several(brains: Iterable[Source] | Source) -> Iterable[Source]:
