@@ -70,7 +70,9 @@ class Net:
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def deep_model(num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS, unusual=1e6):
+def deep_model(
+    num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS, unusual=1e6, mixes=False
+):
     """A classifier of `BLOCKS` residual blocks; those from `untouched` on have the seed `upper`."""
     net = Net()
     low = np.random.default_rng(trunk)
@@ -81,7 +83,10 @@ def deep_model(num_labels=3, *, head=0, trunk=0, upper=None, untouched=BLOCKS, u
         own = np.random.default_rng([trunk, 1000 + number])
         value = net.block(value, number, high if high is not None and number >= untouched else own)
     net.node("GlobalAveragePool", [value], "pooled")
-    net.node("Flatten", ["pooled"], "features", axis=1)
+    net.node("Flatten", ["pooled"], "flat_features" if mixes else "features", axis=1)
+    if mixes:
+        net.node("ReduceMax", ["flat_features"], "most_of_all", keepdims=0)
+        net.node("Div", ["flat_features", "most_of_all"], "features")
     random = np.random.default_rng(100 + head)
     weights = random.normal(size=(num_labels, CHANNELS)).astype(np.float32)
     net.constant("weights", weights)

@@ -3,12 +3,17 @@
 import asyncio
 import gc
 import io
+import os
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ninebrains as nb
 from ninebrains.errors import BrainError, ClosedError, PhotoError
@@ -201,6 +206,16 @@ def test_mistakes_are_told_with_what_to_do(mind):
         (lambda: mind.add(deep_brain("x"), name="a/b"), BrainError, "letters"),
         (lambda: mind.run_many(b"one photo"), PhotoError, "list"),
         (lambda: mind.run(jpeg("cat", 1), priority="low"), BrainError, "bulk"),
+        (lambda: mind.run(jpeg("cat", 1), 5), BrainError, "expected names"),
+        (lambda: mind.add(deep_brain("x"), name=5), BrainError, "letters"),
+        (lambda: mind.add(deep_brain("x"), name=""), BrainError, "letters"),
+        (lambda: mind.remove(["cats"]), BrainError, "here are"),
+        (lambda: nb.Mind(5), BrainError, "list of brains"),
+        (lambda: nb.Mind(max_pending="x"), BrainError, "whole number"),
+        (lambda: nb.Mind(max_memory=-1), BrainError, "whole number"),
+        (lambda: nb.Mind(threads=0), BrainError, "from 1"),
+        (lambda: nb.Mind(decoders=-1), BrainError, "from 1"),
+        (lambda: nb.Mind(limits=5), BrainError, "expected Limits"),
         (lambda: mind.run(jpeg("cat", 1), on_error="no"), BrainError, "keep"),
     ):
         with pytest.raises(error, match=words):
@@ -318,13 +333,119 @@ def test_idle_brains_are_parked_and_come_back_on_demand(brains, tmp_path):
     with nb.Mind(paths, max_memory=int(whole * 0.7)) as mind:
         assert mind.explain().parked
         assert mind.explain().num_bytes <= whole * 0.7
+        for name in wanted:
+            mind.run(jpeg("cat", 1), [name])
         for path in paths:
-            path.unlink()  # what is parked does not need its file any more
+            path.unlink()  # what was parked once does not need its file any more
         for _ in range(2):
             for name in ("tuned", "other", "cats"):
                 ours = mind.run(jpeg("cat", 1), [name])[name]
                 assert np.array_equal(ours.answers, wanted[name])
         assert set(mind.names) == set(wanted)
+
+
+def test_an_image_that_is_not_loaded_yet_may_be_asked_about_many_times_at_once(mind, tmp_path):
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        photo("cat", number, size=(640, 480)).save(path)
+        wanted = mind.run(path)["cats"].answers
+        with Image.open(path) as image:
+            futures = [mind.submit(image, ["cats"]) for _ in range(8)]
+            for future in futures:
+                assert np.allclose(future.result()["cats"].answers, wanted, atol=1e-5)
+
+
+def test_a_guest_with_other_labels_or_another_contract_takes_over(model_file):
+    first = nb.import_model(model_file, "namer", labels=list("abcdefghij"), activation="softmax")
+    other = nb.import_model(model_file, "namer", labels=list("klmnopqrst"), activation="softmax")
+    padded = nb.import_model(model_file, "namer", fit="pad")
+    with nb.Mind([first]) as mind:
+        assert mind.run(jpeg("cat", 1))["namer"].top.label in "abcdefghij"
+        mind.add(other)
+        assert mind.run(jpeg("cat", 1))["namer"].top.label in "klmnopqrst"
+        mind.add(padded)
+        assert mind.run(jpeg("cat", 1))["namer"].contract.fit == "pad"
+
+
+def test_a_file_that_was_damaged_meanwhile_costs_sharing_and_nothing_else(tmp_path):
+    old, new = deep_brain("old"), deep_brain("new", upper=1, untouched=3)
+    path = old.save(tmp_path / "old.brain")
+    with nb.Mind([path]) as mind:
+        data = bytearray(path.read_bytes())
+        largest = max(bytes(item) for item in old.graph.weights.values() if len(item) > 10_000)
+        data[data.index(largest) + 5] ^= 1
+        path.write_bytes(data)
+        mind.add(new)
+        answers = mind.run(jpeg("cat", 1))
+        for brain in (old, new):
+            alone = brain.run(jpeg("cat", 1)).answers
+            assert np.allclose(answers[brain.name].answers, alone, atol=1e-5)
+
+
+def test_waiting_for_an_answer_in_a_callback_is_refused_and_blocks_nobody(mind):
+    seen, done = [], threading.Event()
+
+    def ask_again(_future):
+        try:
+            mind.run(jpeg("cat", 2))
+        except BrainError as error:
+            seen.append(error)
+        done.set()
+
+    mind.submit(jpeg("cat", 1)).add_done_callback(ask_again)
+    assert done.wait(60)
+    assert "Use submit" in str(seen[0])
+    assert mind.run(jpeg("cat", 1), deadline_ms=60_000)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes do not fork here")
+def test_a_forked_process_is_told_to_make_a_mind_of_its_own(tmp_path):
+    script = tmp_path / "forked.py"
+    script.write_text(
+        "import os, signal, sys, warnings\n"
+        "import ninebrains as nb\n"
+        "from tests.making import jpeg\n"
+        "from tests.mind.making import deep_brain\n"
+        "warnings.simplefilter('ignore')\n"
+        "mind = nb.Mind([deep_brain()])\n"
+        "mind.run(jpeg('cat', 1))\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(60)\n"
+        "    try:\n"
+        "        mind.run(jpeg('cat', 1))\n"
+        "    except nb.ClosedError as error:\n"
+        "        mind.close()\n"
+        "        print('forked' in str(error), flush=True)\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print(len(mind.run(jpeg('cat', 1))))\n"
+        "mind.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        check=False,
+    )
+    assert done.stdout.decode().split() == ["True", "1"], done.stderr.decode()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_sharing_does_not_depend_on_who_comes_first(first):
+    plain = deep_brain("plain")
+    mixer = deep_brain("mixer", mixes=True)
+    pair = [plain, mixer] if first == 0 else [mixer, plain]
+    with nb.Mind(pair) as mind:
+        assert mind.explain().multiplications_alone > 1.8 * mind.explain().multiplications
+        futures = [mind.submit(jpeg("cat", number)) for number in range(12)]
+        for number, future in enumerate(futures):
+            answers = future.result()
+            for brain in pair:
+                alone = brain.run(jpeg("cat", number)).answers
+                assert np.allclose(answers[brain.name].answers, alone, atol=1e-5)
 
 
 def test_a_mind_without_brains_says_so():

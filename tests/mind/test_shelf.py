@@ -1,6 +1,5 @@
 """Parked weights: nothing lost, nothing believed, nothing left behind."""
 
-import os
 import subprocess
 import sys
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 import ninebrains as nb
-from ninebrains.errors import BrainError, OutputError
+from ninebrains.errors import BrainError
 from ninebrains.mind.shelf import Shelf
 from ninebrains.places import cache_folder
 from tests.making import jpeg
@@ -72,37 +71,49 @@ def test_what_a_killed_process_left_is_cleared_away():
     shelf.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no such folders here")
-def test_a_mind_that_cannot_park_says_so_and_goes_on(tmp_path, monkeypatch):
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where a folder should be")
-    paths = [
-        deep_brain(name, head=n, upper=n, untouched=1).save(tmp_path / f"{name}.brain")
+def two_apart(folder):
+    """Two brains with little in common, as files."""
+    return [
+        deep_brain(name, head=n, upper=n, untouched=1).save(folder / f"{name}.brain")
         for n, name in enumerate(("one", "two"))
     ]
+
+
+def test_a_mind_that_cannot_park_warns_and_answers_all(tmp_path, monkeypatch):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    paths = two_apart(tmp_path)
     with nb.Mind(paths[:1], max_memory=1_000_000) as mind:
         before = mind.run(jpeg("cat", 1))["one"].answers
         monkeypatch.setenv("NINEBRAINS_HOME", str(blocked))
-        with pytest.raises(OutputError):
+        with pytest.warns(RuntimeWarning, match="one cannot be parked"):
             mind.add(paths[1])
-        assert np.array_equal(mind.run(jpeg("cat", 1), ["one"])["one"].answers, before)
+        assert np.array_equal(mind.run(jpeg("cat", 1))["one"].answers, before)
+        assert mind.names == ("one", "two")
 
 
-def test_a_parked_brain_whose_shelf_is_damaged_fails_alone(tmp_path):
-    paths = [
-        deep_brain(name, head=n, upper=n, untouched=1).save(tmp_path / f"{name}.brain")
-        for n, name in enumerate(("one", "two"))
-    ]
+def test_a_parked_brain_whose_shelf_is_damaged_comes_from_its_file(tmp_path):
+    paths = two_apart(tmp_path)
     with nb.Mind(paths, max_memory=1_000_000) as mind:
         (parked,) = mind.explain().parked
+        for path in parked_files():
+            path.unlink()
+        assert mind.run(jpeg("cat", 1), [parked])
+
+
+def test_a_parked_brain_that_is_nowhere_fails_alone_and_can_be_added_again(tmp_path):
+    paths = two_apart(tmp_path)
+    with nb.Mind(paths, max_memory=1_000_000) as mind:
+        (parked,) = mind.explain().parked
+        file = tmp_path / f"{parked}.brain"
+        moved = file.rename(tmp_path / "moved.brain")
         for path in parked_files():
             path.unlink()
         with pytest.raises(BrainError, match="Add it again"):
             mind.run(jpeg("cat", 1), [parked])
         (other,) = set(mind.names) - {parked}
         assert mind.run(jpeg("cat", 1), [other])
-        mind.remove(parked)
-        mind.add(tmp_path / f"{parked}.brain")
+        assert mind.add(moved) == parked
         assert mind.run(jpeg("cat", 1), [parked])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import IO, TypeAlias, TypeGuard, Union
 
@@ -16,6 +17,8 @@ from ninebrains.images.contract import Contract
 from ninebrains.images.decoding import Limits, Pixels, decode
 from ninebrains.images.faults import guarded
 from ninebrains.images.fitting import fit_pixels
+
+_LOADING = [threading.Lock() for _ in range(64)]
 
 PhotoSource: TypeAlias = Union[
     str, "os.PathLike[str]", bytes, IO[bytes], Image.Image, npt.NDArray[np.uint8]
@@ -169,7 +172,8 @@ def _pil_pixels(image: Image.Image) -> Pixels:
         raise PhotoError(
             f"the PIL image is {image.width} x {image.height} pixels; expected at least 1 x 1."
         )
-    with guarded(b""):
+    # Pillow reads a file when its pixels are first needed, which two threads must not do at once.
+    with _LOADING[id(image) % len(_LOADING)], guarded(b""):
         _load(image)
         return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
 

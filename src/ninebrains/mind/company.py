@@ -11,17 +11,19 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from ninebrains.brains.graph import Graph
 from ninebrains.brains.manifest import NAME_PATTERN
-from ninebrains.errors import BrainError, ClosedError
+from ninebrains.errors import BrainError, ClosedError, NinebrainsError
 from ninebrains.images import Contract
 from ninebrains.mind.forms.canonical import read_form
 from ninebrains.mind.forms.cutting import steps
 from ninebrains.mind.forms.form import Form
-from ninebrains.mind.forms.mixing import mixed_values
 from ninebrains.mind.heads import tails
 from ninebrains.mind.heads.stacking import Stack
 from ninebrains.mind.members import Member, Source, newcomer, read_source
@@ -92,11 +94,12 @@ class Company:
 
     def _add(self, source: Source, name: str | None) -> str:
         found = read_source(source)
-        member = newcomer(found, source, _checked(name or found.name))
+        member = newcomer(found, source, _checked(found.name if name is None else name))
         with self._changing:
             self._check_open()
             there = self._members.get(member.name)
-            if there is not None and there.origin.digest == member.origin.digest:
+            is_there = there is not None and there.origin.digest == member.origin.digest
+            if there is not None and is_there and not there.is_parked:
                 return member.name
             ready, placing = self._prepared(member, read_form(found.graph, found.contract))
             self._make_known(ready, placing)
@@ -106,7 +109,8 @@ class Company:
     def remove(self, name: str) -> None:
         """Let one go; see `Mind.remove`."""
         with self._changing:
-            old = self.members.get(name)
+            self._check_open()
+            old = self.members.get(name) if isinstance(name, str) else None
             if old is None:
                 raise BrainError(f"there is no {name!r} to remove; {self._who()}")
             with self._knowing:
@@ -140,8 +144,7 @@ class Company:
         is_there = there is not None and there.origin.digest == member.origin.digest
         if there is not None and is_there and not there.is_parked:
             return there
-        assert member.parked is not None, "who is parked is on the shelf"
-        ready, placing = self._prepared(member, read_form(member.parked.get(), member.contract))
+        ready, placing = self._prepared(member, read_form(_graph_of(member), member.contract))
         if is_there:
             self._make_known(ready, placing)
         return ready
@@ -188,9 +191,7 @@ class Company:
         """Compile what is new about a member beside what is there. Nobody knows of it yet."""
         split = tails.split(form)
         wanted = [name for name in split.stem_outputs if name != form.source]
-        # Answers must not depend on who else asks at the same time.
-        at_once = 1 if mixed_values(form).intersection(wanted) else member.at_once
-        placing = self.tree.place(Network(form, steps(form, wanted), at_once))
+        placing = self.tree.place(Network(form, steps(form, wanted), member.at_once))
         ready = replace(
             member,
             outputs=form.outputs,
@@ -239,7 +240,11 @@ class Company:
         self._shelf.sweep()
 
     def _park_beyond(self, keep: set[str]) -> None:
-        """Put the weights away that were not used for longest, until the rest is small enough."""
+        """Put the weights away that were not used for longest, until the rest is small enough.
+
+        Where that cannot be done, the limit is passed and a warning says why: brains that answer
+        are worth more than the limit.
+        """
         while self.max_memory is not None and self.num_bytes > self.max_memory:
             ready = [
                 name
@@ -249,31 +254,38 @@ class Company:
             oldest = min(ready, key=lambda name: self._last_used.get(name, -1), default=None)
             if oldest is None:
                 return
-            if not self._park(self._members[oldest]):
+            try:
+                self._park(self._members[oldest])
+            except NinebrainsError as error:
                 keep = keep | {oldest}
+                warnings.warn(
+                    f"{oldest} cannot be parked, so max_memory may be exceeded: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
-    def _park(self, member: Member) -> bool:
-        """Put one member's weights on the shelf, unless they cannot be had any more."""
+    def _park(self, member: Member) -> None:
+        """Put one member's weights on the shelf.
+
+        Raises:
+            BrainError: they cannot be had any more.
+            OutputError: they cannot be written.
+        """
         parked = member.parked
         if parked is None:
-            graph = member.origin.recall()
-            if graph is None:
-                return False
-            parked = self._shelf.put(member.origin.digest, graph)
+            parked = self._shelf.put(member.origin.digest, member.origin.recall())
         away = replace(member, route=(), seat=None, template=None, parked=parked)
         with self._knowing:
             self._members[member.name] = away
             self._asked.clear()
         self._leave(member)
-        return True
 
     def _recall(self, segment: Segment) -> Form | None:
         """The form that a segment was made from, by any member that goes through it."""
         for member in self.members.values():
             if segment in member.route:
-                graph = member.origin.recall()
-                if graph is not None:
-                    return read_form(graph, member.contract)
+                with suppress(BrainError):  # its file is gone: another's may be there
+                    return read_form(member.origin.recall(), member.contract)
         return None
 
     def close(self) -> None:
@@ -291,8 +303,23 @@ class Company:
             self._shelf.close()
 
 
+def _graph_of(member: Member) -> Graph:
+    """A parked member's graph: from the shelf, or where that was damaged from where it came from.
+
+    Raises:
+        BrainError: neither has it.
+    """
+    assert member.parked is not None, "who is parked is on the shelf"
+    try:
+        return member.parked.get()
+    except BrainError as error:
+        with suppress(BrainError):
+            return member.origin.recall()
+        raise error from None
+
+
 def _checked(name: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, name):
+    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
         raise BrainError(
             f"{name!r} cannot be a name; expected 1 to 100 letters, digits, '.', '_' or '-', "
             "beginning with a letter or digit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -45,13 +46,16 @@ class Origin:
     source: Source
     digest: str
 
-    def recall(self) -> Graph | None:
-        """The graph again; None where it is gone or is no longer what it was."""
-        try:
-            found = read_source(self.source)
-        except BrainError:
-            return None
-        return found.graph if digest_of(found) == self.digest else None
+    def recall(self) -> Graph:
+        """The graph again, every byte of it checked.
+
+        Raises:
+            BrainError: it is gone, damaged, or no longer what it was.
+        """
+        found = read_source(self.source)
+        if digest_of(found) != self.digest:
+            raise BrainError(f"{self.source} is not what it was when it was added. Add it again.")
+        return found.graph.held()
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,4 +207,7 @@ def read_source(source: Source) -> Brain | Guest:
 
 def digest_of(thing: Brain | Guest) -> str:
     """Stands for the whole of it."""
-    return thing.hash if isinstance(thing, Brain) else thing.graph.hash
+    if isinstance(thing, Brain):
+        return thing.hash
+    parts = (thing.version, thing.graph.hash, thing.contract, thing.outputs, thing.labels)
+    return hashlib.sha256(repr((*parts, thing.scores, thing.at_once)).encode()).hexdigest()

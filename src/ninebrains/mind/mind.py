@@ -86,6 +86,12 @@ class Mind:
         limits: Limits | None = None,
         choices: Mapping[str, Choice] | None = None,
     ) -> None:
+        for name, value in (("threads", threads), ("decoders", decoders)):
+            _check_number(name, value, 1)
+        _check_number("max_pending", max_pending, 1)
+        _check_number("max_memory", max_memory, 0)
+        if limits is not None and not isinstance(limits, Limits):
+            raise BrainError(f"got {type(limits).__name__} as limits; expected Limits")
         self._limits = limits
         self._course = Course(decoders or usable_cores(), max_pending, limits)
         self._scheduler = self._course.scheduler
@@ -233,12 +239,14 @@ class Mind:
     ) -> Future[Inferences]:
         if on_error not in ("raise", "keep"):
             raise BrainError(f"on_error is 'raise' or 'keep', not {on_error!r}")
+        if put == self._scheduler.work_on:
+            self._scheduler.check_may_wait()
         names = _names(brains)
         asked = self._company.asked(names, heatmaps=heatmaps)
         kept = _kept(photo, self._limits)
         first = self._course.first_lane(asked)
         ticket: Ticket[Inferences] = self._scheduler.admit(
-            flow=(names, priority),  # a bulk caller's line is no obstacle to the same one's next
+            flow=_flow(names, priority),
             priority=priority,
             deadline_ms=deadline_ms,
             lanes=(first, *asked.lanes),
@@ -317,22 +325,45 @@ class Mind:
             timeout: seconds to wait for that.
         """
         self._scheduler.close(drain=drain, timeout=timeout)
-        self._company.close()
+        if not self._scheduler.is_forked:
+            self._company.close()
 
 
 def _several(brains: Iterable[Source] | Source) -> Iterable[Source]:
     """Sources one by one; one alone is most likely meant as a list of one."""
-    return [brains] if isinstance(brains, (str, os.PathLike, Brain, Guest)) else brains
+    if isinstance(brains, (str, os.PathLike, Brain, Guest)):
+        return [brains]
+    if not isinstance(brains, Iterable):
+        raise BrainError(f"got {type(brains).__name__}; expected a list of brains")
+    return brains
 
 
 def _names(brains: str | Iterable[str] | None) -> tuple[str, ...] | None:
     if brains is None:
         return None
+    if not isinstance(brains, Iterable):
+        raise BrainError(f"got {type(brains).__name__} as brains; expected names, or None for all")
     names = (brains,) if isinstance(brains, str) else tuple(brains)
     for name in names:
         if not isinstance(name, str):
             raise BrainError(f"got {type(name).__name__} as a brain's name; expected text")
     return tuple(dict.fromkeys(names))
+
+
+def _flow(names: tuple[str, ...] | None, priority: Priority) -> str:
+    """Whose turn a request takes: that of the brains it is for, in whatever order.
+
+    A bulk caller's line is no obstacle to the same one's interactive requests.
+    """
+    wanted = "those for all brains" if names is None else f"those for {', '.join(sorted(names))}"
+    return f"{wanted} ({priority})"
+
+
+def _check_number(name: str, value: object, least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise BrainError(f"{name} is {value!r}; expected a whole number from {least}")
 
 
 def _kept(photo: PhotoSource, limits: Limits | None) -> PhotoSource:

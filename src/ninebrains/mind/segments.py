@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 import weakref
@@ -62,7 +63,7 @@ class Segment:
         self._cost_lock = threading.Lock()
         self._shapes = dict(shapes)
         self._compiled = [runner]
-        weakref.finalize(self, _let_go, self._compiled).atexit = False
+        weakref.finalize(self, _let_go, self._compiled, os.getpid()).atexit = False
 
     @property
     def end(self) -> str:
@@ -127,8 +128,14 @@ class Segment:
         return found
 
 
-def _let_go(compiled: list[Runner]) -> None:
+_LOST: list[list[Runner]] = []
+
+
+def _let_go(compiled: list[Runner], process: int) -> None:
     """Free what was compiled, and give its memory back: nobody holds the segment any more."""
+    if os.getpid() != process:
+        _LOST.append(compiled)  # the threads of its runtime are not in this process to end it
+        return
     compiled.clear()
     release_memory()
 

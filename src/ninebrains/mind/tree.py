@@ -23,6 +23,7 @@ from ninebrains.mind.backends import backend
 from ninebrains.mind.forms.cutting import Step
 from ninebrains.mind.forms.emitting import emit
 from ninebrains.mind.forms.form import Form
+from ninebrains.mind.forms.mixing import mixed_values
 from ninebrains.mind.segments import Array, Segment, segment_hash
 from ninebrains.mind.tuning.choices import Choice, chosen
 from ninebrains.workers import usable_cores
@@ -135,7 +136,10 @@ class Tree:
             emit(form, outputs, (start,)), threads=threads, precision=choice.precision
         )
         shapes = {name: form.shapes[name] for name in outputs}
-        return Segment(start, steps, shapes, runner, choice)
+        segment = Segment(start, steps, shapes, runner, choice)
+        # What one photo is answered must not depend on who else asks at the same time.
+        segment.at_once = 1 if mixed_values(form).intersection(outputs) else None
+        return segment
 
 
 class _Placement:
@@ -166,7 +170,8 @@ class _Placement:
 
     def _append(self, segment: Segment) -> None:
         """Warm a new segment up, and see once more whether its rows are independent."""
-        segment.at_once = self.at_once
+        if self.at_once == 1 and not mixed_values(self.form):
+            segment.at_once = 1  # for a reason that its form does not tell
         given = self._probe()
         outputs = segment.outputs
         singles = [segment.run(given[row : row + 1], outputs) for row in range(len(given))]
@@ -229,7 +234,10 @@ class _Placement:
         return count
 
     def _cut(self, segment: Segment, most: int) -> Segment | None:
-        """Replace a segment by two, as low as both networks stand it; the lower one."""
+        """Replace a segment by two, as low as both networks stand it; the lower one.
+
+        None where the segment cannot be had in pieces; then it stays whole, and less is shared.
+        """
         theirs = self.tree.recall(segment)
         if theirs is None:
             return None
@@ -244,10 +252,11 @@ class _Placement:
             if lower.end not in lower.outputs:
                 continue
             upper = self.tree.compile(theirs, lower.end, segment.steps[count:], choice)
+            if segment.at_once == 1 and not mixed_values(theirs):
+                lower.at_once = upper.at_once = 1
             own = self._rest_above(lower, count)
             if _same(given, segment, (lower, upper)) and _same(given, whole, own):
                 self.replaced[segment] = (lower, upper)
-                lower.at_once = upper.at_once = segment.at_once
                 self.added += [lower, upper]
                 return lower
         return None

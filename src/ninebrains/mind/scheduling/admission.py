@@ -98,7 +98,7 @@ class Places:
         """Say why a flow does not come in."""
         return OverloadError(
             f"refused: {self.num_taken:,} requests are pending, {self.of_flow(flow):,} of them "
-            f"from {flow!r}; there is room for {self.num_places:,}, shared by "
+            f"from {flow}; there is room for {self.num_places:,}, shared by "
             f"{self.num_flows_with(flow):,}. Try again later, send fewer at once, or allow more "
             "with max_pending"
         )

@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from ninebrains.errors import BrainError, ClosedError, DeadlineError, OverloadError
@@ -108,9 +109,16 @@ class Scheduler:
             DeadlineError: `deadline_ms` is not above 0, or passed while waiting for room.
             ClosedError: the scheduler is closed or closing.
         """
+        if self.is_forked:
+            raise ClosedError(
+                "this process was forked from the one that made the mind, whose threads it does "
+                "not have. Make a new mind in it"
+            )
+        if wait:
+            self.check_may_wait()
         now = time.monotonic()
         _check(priority, deadline_ms)
-        deadline = None if deadline_ms is None else now + deadline_ms / 1e3
+        deadline = None if deadline_ms is None else now + float(deadline_ms) / 1e3
         ticket: Ticket[R] = Ticket(flow, priority, deadline, tuple(lanes), now, self._works.end)
         works = self._works
         with works.lock:
@@ -165,7 +173,8 @@ class Scheduler:
             timeout: seconds; what is not answered by then fails with ClosedError, and threads
                 that are still busy are left to end by themselves.
         """
-        self._works.close(drain=drain, timeout=timeout)
+        if not self.is_forked:
+            self._works.close(drain=drain, timeout=timeout)
 
     def stats(self) -> SchedulerStats:
         """Count what happened so far."""
@@ -187,6 +196,24 @@ class Scheduler:
                     )
                     for lane in lanes
                 ),
+            )
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process is a child of the one whose threads do the work."""
+        return self._works.process != os.getpid()
+
+    def check_may_wait(self) -> None:
+        """Refuse to let one of its own threads wait for an answer, which it would have to give.
+
+        Raises:
+            BrainError: this is such a thread, in a callback of a request.
+        """
+        works = self._works
+        if threading.current_thread() in (*works.workers, works.clock.thread):
+            raise BrainError(
+                "a callback of a request waits for another answer in the thread that gives the "
+                "answers, which would be forever. Use submit there, or another thread"
             )
 
     def _check_open(self) -> None:
@@ -245,12 +272,14 @@ def _check(priority: Priority, deadline_ms: float | None) -> None:
         raise BrainError(f"priority is {priority!r}; it must be one of {', '.join(PRIORITIES)}")
     if deadline_ms is None:
         return
-    is_number = isinstance(deadline_ms, int | float)
-    if not (is_number and deadline_ms > 0 and math.isfinite(deadline_ms)):
-        raise DeadlineError(
-            f"deadline_ms is {deadline_ms!r}; it must be a number of milliseconds above 0, "
-            "or None for no deadline"
+    is_number = isinstance(deadline_ms, Real) and not isinstance(deadline_ms, bool)
+    if not is_number or not math.isfinite(deadline_ms):
+        raise BrainError(
+            f"deadline_ms is {deadline_ms!r}; it must be a number of milliseconds, or None for no "
+            "deadline"
         )
+    if deadline_ms <= 0:
+        raise DeadlineError(f"the deadline has passed: deadline_ms is {deadline_ms}")
 
 
 _open_works: weakref.WeakSet[Works] = weakref.WeakSet()
