@@ -12,7 +12,7 @@ tuning      the fastest way to run a segment here
 
 from ninebrains.mind.explaining import Explanation
 from ninebrains.mind.guests import Guest, import_model
+from ninebrains.mind.inferences import Inferences
 from ninebrains.mind.mind import Mind
-from ninebrains.mind.requests import Inferences
 
 __all__ = ["Explanation", "Guest", "Inferences", "Mind", "import_model"]

@@ -21,13 +21,13 @@ from ninebrains.brains.graph import Graph
 from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError, ClosedError, NinebrainsError
 from ninebrains.images import Contract
+from ninebrains.mind.asked import AnyLane, Asked
 from ninebrains.mind.forms.canonical import read_form
 from ninebrains.mind.forms.cutting import steps
 from ninebrains.mind.forms.form import Form
 from ninebrains.mind.heads import tails
 from ninebrains.mind.heads.stacking import Stack
 from ninebrains.mind.members import Member, Source, newcomer, read_source
-from ninebrains.mind.requests import AnyLane, Asked
 from ninebrains.mind.segments import Segment
 from ninebrains.mind.shelf import Shelf
 from ninebrains.mind.tree import Network, Placing, Tree
@@ -75,12 +75,6 @@ class Company:
         """Those who are there now, by name, in the order they came."""
         with self._knowing:
             return dict(self._members)
-
-    @property
-    def lanes(self) -> Mapping[Segment, AnyLane]:
-        """The queue of each segment that reads photos."""
-        with self._knowing:
-            return dict(self._lanes)
 
     @property
     def num_bytes(self) -> int:

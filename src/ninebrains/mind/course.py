@@ -16,8 +16,10 @@ import numpy as np
 
 from ninebrains.images import Contract, Limits, Pixels, fit_pixels, read_photo
 from ninebrains.images.preparing import pixels_of
+from ninebrains.mind.asked import Asked
+from ninebrains.mind.inferences import Inferences
 from ninebrains.mind.passing import Passage, send
-from ninebrains.mind.requests import Asked, Inferences, Request, Timings
+from ninebrains.mind.requests import Request, Timings
 from ninebrains.mind.scheduling.lanes import Item, Lane
 from ninebrains.mind.scheduling.scheduler import Scheduler
 from ninebrains.mind.segments import Segment

@@ -20,8 +20,9 @@ from ninebrains.images.preparing import is_one_photo, is_opened, read_opened
 from ninebrains.mind.company import Company
 from ninebrains.mind.course import Course
 from ninebrains.mind.guests import Guest
+from ninebrains.mind.inferences import Inferences
 from ninebrains.mind.members import Source
-from ninebrains.mind.requests import Inferences, Request
+from ninebrains.mind.requests import Request
 from ninebrains.mind.scheduling.scheduler import (
     Lane,
     Priority,

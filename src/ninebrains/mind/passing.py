@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ninebrains.errors import BrainError, NinebrainsError
+from ninebrains.mind.asked import Group
 from ninebrains.mind.heads.stacking import Stack
-from ninebrains.mind.requests import Group, GroupAnswer, Request, Timings
+from ninebrains.mind.inferences import GroupAnswer
+from ninebrains.mind.requests import Request, Timings
 from ninebrains.mind.segments import Array, Segment
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ninebrains.errors import PhotoError
 from ninebrains.images import PhotoSource
-from ninebrains.mind.requests import Inferences
+from ninebrains.mind.inferences import Inferences
 
 _MOST_AHEAD = 64
 _MOST_BYTES_AHEAD = 128 * 1024 * 1024
