@@ -56,3 +56,7 @@ class ClosedError(NinebrainsError):
 
 class ExtraError(NinebrainsError):
     """A feature whose optional packages are missing; the message holds the install command."""
+
+
+class NinebrainsWarning(RuntimeWarning):
+    """Something was left aside and work goes on; the command line shows it as a note."""

@@ -1,11 +1,12 @@
 """`ninebrains bench`: figures of brains on this machine."""
 
 import json
+import sys
 
 import pytest
 
 from tests.brains.making import make_brain
-from tests.making import write_photos
+from tests.making import jpeg, write_photos
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,9 @@ def test_figures_hang_together(ninebrains, place):
     )
     assert told["brains"] == ["pets", "rooms"]
     assert (told["photos"]["given"], told["photos"]["used"]) == (6, 5)
+    (problem,) = told["problems"]
+    assert problem["photo"] == "photos/broken.jpg"
+    assert "JPEG" in problem["reason"]
     assert told["cold"]["load_ms"] > 0
     assert told["cold"]["first_photo_ms"] > 0
     assert told["memory_bytes"]["with_brains"] > told["memory_bytes"]["before"] > 0
@@ -57,10 +61,22 @@ def test_without_photos_drawn_ones_are_used_and_it_says_so(ninebrains, place):
     [
         (("nowhere.brain",), "nowhere.brain"),
         (("pets.brain", "--photos", "nowhere"), "there is no nowhere"),
-        (("pets.brain", "--photos", "photos/broken.jpg"), "JPEG"),
+        (("pets.brain", "--photos", "photos/broken.jpg"), "the first is photos/broken.jpg: "),
         (("pets.brain", "--callers", "0"), "callers"),
         ((), "brains"),
     ],
 )
 def test_mistakes_are_told(ninebrains, place, words, told):
     assert told.lower() in ninebrains("bench", *words, cwd=place, check=2).err.lower()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses a file that nobody can read")
+def test_photos_that_the_system_does_not_give_are_left_out_and_named(ninebrains, place, tmp_path):
+    words = ("bench", place / "pets.brain", "--photos", tmp_path, "--seconds", "0.1")
+    (tmp_path / "lost.jpg").symlink_to("/proc/self/mem")
+    assert "lost.jpg" in ninebrains(*words, "--callers", "1", check=2).err
+    (tmp_path / "cat.jpg").write_bytes(jpeg("cat", 1))
+    done = ninebrains(*words, "--callers", "1")
+    assert "left out: " in done.err
+    assert "lost.jpg" in done.err
+    assert "1 brain" in done.out

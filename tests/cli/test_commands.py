@@ -8,10 +8,13 @@ import pty
 import select
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.making import write_levels, write_pairs, write_photos
+
+FULL = Path("/dev/full")  # never takes a byte
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_a_wrong_option_is_a_user_s_mistake(ninebrains):
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys, ninebrains.cli; "
+        "import sys, ninebrains.cli.verbs; "
         "print([m for m in ('numpy', 'onnx', 'onnxruntime', 'scipy', 'PIL', 'rich.table', "
         "'pydantic') if m in sys.modules])"
     )
@@ -178,7 +181,7 @@ def test_shell_completion_is_offered(ninebrains):
 
 def test_an_internal_fault_is_exit_1_and_asks_for_a_report(pets, tmp_path):
     code = (
-        "import sys, ninebrains.cli as cli\n"
+        "import sys, ninebrains.cli as cli, ninebrains.cli.doctor\n"
         "sys.modules['ninebrains.cli.doctor']._advice = lambda: 1 / 0\n"
         "sys.argv = ['ninebrains', 'doctor']\n"
         "cli.main()\n"
@@ -204,3 +207,44 @@ def test_every_task_goes_the_whole_way(ninebrains, stored_trunk, tmp_path, write
     ninebrains("report", brain, "-o", tmp_path / "report.html")
     ninebrains("report", brain, "--photos", photos, "-o", tmp_path / "other.html")
     ninebrains("brain", "show", brain)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("doctor",), ("doctor", "--json")])
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_output_that_finds_no_room_is_the_user_s_to_mend(words, unbuffered):
+    command = [sys.executable, "-m", "ninebrains.cli", *words]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environment, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: could not write the output: No space left on device")
+        assert len(done.stderr.splitlines()) == 1
+        silent = subprocess.run([*command, "--nonsense"], stderr=full, env=environment, check=False)
+    assert silent.returncode == 2
+
+
+# Stands for Ctrl-C while what the command line needs is being imported.
+STOPPED_WHILE_IMPORTING = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+
+from ninebrains.cli import main
+sys.meta_path.insert(0, Finder())
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["ninebrains.cli.verbs", "ninebrains.cli.words", "typer"])
+def test_ctrl_c_before_anything_is_imported_ends_without_a_traceback(module):
+    command = [sys.executable, "-c", STOPPED_WHILE_IMPORTING, module]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.startswith("stopped.")
+    assert "Traceback" not in done.stderr

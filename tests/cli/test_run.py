@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ import ninebrains as nb
 from tests.brains.making import make_brain, make_model, repacked
 from tests.making import jpeg, write_photos
 from tests.photos.films import write_film
+from tests.trunks import networks
+
+FULL = Path("/dev/full")  # never takes a byte
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +182,14 @@ def test_heat_maps_are_written_for_every_brain_and_photo(run, tmp_path):
     ("words", "told"),
     [
         (("--brains", "nowhere.brain", "--source", "photos"), "nowhere.brain"),
+        (
+            ("--brains", "pets.brain", "--source", "photos", "--heatmap", "clip.avi"),
+            "clip.avi is a file; --heatmap takes a folder",
+        ),
+        (
+            ("--brains", "pets.brain", "--source", "photos", "--heatmap", "clip.avi/maps"),
+            "clip.avi is a file",
+        ),
         (("--brains", "pets.brain", "--source", "nowhere"), "there is no nowhere"),
         (("--brains", "pets.brain", "--source", "97"), "camera 97 cannot be opened"),
         (("--brains", "pets.brain", "--source", "clip.avi", "--fps", "0"), "fps above 0"),
@@ -302,3 +314,40 @@ def test_a_file_name_that_is_no_text_can_be_answered(run, place, tmp_path):
     assert run(*words, cwd=tmp_path).out.startswith("caf\\xe9.jpg  pets: ")
     (line,) = lines(run(*words, "--json", cwd=tmp_path))
     assert os.fsencode(line["photo"]) == b"caf\xe9.jpg"
+
+
+def test_an_empty_folder_is_told_without_words_about_training(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run("--brains", "pets.brain", "--source", tmp_path / "empty", check=2)
+    assert "found nothing. Expected JPEG" in done.err
+    assert "class" not in done.err
+
+
+@pytest.mark.parametrize("verb", ["run", "bench", "tune"])
+def test_a_network_about_which_something_must_be_said_is_sent_to_python(
+    ninebrains, place, tmp_path, verb
+):
+    path = networks.save(networks.normalising([("Mul", [2.0])]), tmp_path)
+    words = {
+        "run": ("--brains", path, "--source", "photos"),
+        "bench": (path,),
+        "tune": (path, "--photos", "photos"),
+    }
+    told = ninebrains(verb, *words[verb], cwd=place, check=2).err
+    assert "`ninebrains trunk add` with --mean and --std" in told
+    assert "others join in Python: nb.Mind([..., nb.import_model(path, mean=" in told
+    assert "Say it with --mean" not in told
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_answers_that_find_no_room_are_the_user_s_to_mend(place, form):
+    words = ("run", "--brains", "pets.brain", "--source", "photos", *form)
+    command = [sys.executable, "-m", "ninebrains.cli", *words]
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            command, cwd=place, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: could not write the output: No space left")
+    assert len(done.stderr.splitlines()) == 1

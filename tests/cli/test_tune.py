@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ninebrains.mind.mind import Mind
-from ninebrains.mind.tuning.choices import Choice, chosen, hardware
+from ninebrains.mind.tuning.choices import Choice, chosen, hardware, keep
 from tests.brains.making import make_brain
 
 
@@ -96,3 +96,26 @@ def test_what_is_missing_is_said_in_a_line(
     (tmp_path / "cat.jpg").write_bytes(next((pets / "cat").iterdir()).read_bytes())
     done = ninebrains("tune", *arguments, check=2, cwd=tmp_path)
     assert message in done.err
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
+    ninebrains, two_brains, pets, home
+):
+    (home / "data").write_bytes(b"a file where the folder should be")
+    done = ninebrains("tune", two_brains[0], "--photos", pets, "--limit", 4, check=2)
+    assert "could not write" in done.err
+    assert done.out == ""
+
+
+def test_a_damaged_file_is_a_note_in_one_line(ninebrains, two_brains, pets):
+    path = keep({"a" * 64: Choice()})
+    for words in (
+        ("bench", two_brains[0], "--seconds", 0.1, "--callers", 1),
+        ("tune", two_brains[0], "--photos", pets, "--limit", 2),
+    ):
+        path.write_text("{")
+        told = ninebrains(*words).err.splitlines()
+        assert [line for line in told if "damaged" in line] == told
+        (line,) = told
+        assert line.startswith(f"note: {path} is damaged (")
+        assert line.endswith("Run `ninebrains tune` again, which replaces it.")

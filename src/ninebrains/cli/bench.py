@@ -26,10 +26,17 @@ _STEPS = {"decode": "decode_ms", "queue": "queue_ms", "trunk": "network_ms", "he
 
 @dataclass(frozen=True)
 class _Photos:
-    """Files in memory, so that the disk is not measured."""
+    """Files in memory, so that the disk is not measured.
 
-    files: Sequence[bytes]
+    Attributes:
+        files: by name.
+        told: where they come from.
+        problems: why others could not be read, by name.
+    """
+
+    files: Mapping[str, bytes]
     told: str
+    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -87,7 +94,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure brains together on this machine: each photo is asked of all of them."""
-    from ninebrains.cli.console import print_json, progress
+    from ninebrains.cli.console import print_json, progress, tell_left_out
     from ninebrains.cli.run import join
     from ninebrains.mind import Mind
 
@@ -97,7 +104,8 @@ def bench(
     with Mind() as mind, progress("measuring") as report:
         names = join(mind, brains, None)
         loaded = time.perf_counter()
-        usable, first_ms = _try(mind, asked.files)
+        usable, problems, first_ms = _try(mind, asked)
+        given = len(usable) + len(problems)
         counts = sorted({1, callers})
         measured = []
         for done, count in enumerate(counts):
@@ -105,7 +113,8 @@ def bench(
             measured.append(_measure(mind, usable, count, seconds))
         told: dict[str, object] = {
             "brains": list(names),
-            "photos": {"from": asked.told, "used": len(usable), "given": len(asked.files)},
+            "photos": {"from": asked.told, "used": len(usable), "given": given},
+            "problems": [{"photo": name, "reason": why} for name, why in sorted(problems.items())],
             "cold": {
                 "load_ms": round((loaded - start) * 1000, 3),
                 "first_photo_ms": round(first_ms, 3),
@@ -116,6 +125,7 @@ def bench(
     if as_json:
         print_json(told)
     else:
+        tell_left_out(problems)
         _print(told)
 
 
@@ -124,31 +134,36 @@ def _draw() -> _Photos:
     from ninebrains.demo import PARTS, draw_photo
 
     names = itertools.islice(itertools.cycle(PARTS), _DRAWN)
-    files = [draw_photo(name, number) for number, name in enumerate(names)]
+    files = {f"{name} {number}": draw_photo(name, number) for number, name in enumerate(names)}
     return _Photos(files, f"{len(files)} photos drawn by computer, 288 x 216 pixels")
 
 
 def _read(folder: Path) -> _Photos:
     from ninebrains.cli.predict import shown
-    from ninebrains.errors import DataError
     from ninebrains.photos import find_photos
 
-    found = find_photos([folder]).photos
-    files: list[bytes] = []
+    dataset = find_photos([folder])
+    found = dataset.photos
+    files: dict[str, bytes] = {}
+    problems = {problem.name: problem.reason for problem in dataset.problems}
+    size = 0
     for photo in found[:: -(-len(found) // _MOST_PHOTOS)]:  # from all over the folder
-        size = sum(map(len, files))
+        name = shown(str(photo.path))
         try:
             if photo.path.stat().st_size + size <= _MOST_BYTES:
-                files.append(photo.path.read_bytes())
+                files[name] = photo.path.read_bytes()
+                size += len(files[name])
         except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"{shown(str(photo.path))} cannot be read: {reason}") from error
+            problems[name] = f"cannot be read: {error.strerror or error}"
     told = f"{len(files)} of the {len(found):,} photos in {shown(str(folder))}"
-    return _Photos(files, told)
+    return _Photos(files, told, problems)
 
 
-def _try(mind: Mind, files: Sequence[bytes]) -> tuple[list[bytes], float]:
-    """Ask about each photo once, to be warm; those that can be read, and the first's time in ms.
+def _try(mind: Mind, asked: _Photos) -> tuple[list[bytes], dict[str, str], float]:
+    """Ask about each photo once, to be warm.
+
+    Returns:
+        Those that can be read, why others cannot by name, and the first's time in ms.
 
     Raises:
         PhotoError: none of them can be read.
@@ -156,20 +171,23 @@ def _try(mind: Mind, files: Sequence[bytes]) -> tuple[list[bytes], float]:
     from ninebrains.errors import PhotoError
 
     usable: list[bytes] = []
-    first_ms, problem = 0.0, None
-    for data in files:
+    first_ms, problems = 0.0, dict(asked.problems)
+    for name, data in asked.files.items():
         start = time.perf_counter()
         try:
             mind.run(data)
         except PhotoError as error:
-            problem = error
+            problems[name] = str(error)
             continue
         if not usable:
             first_ms = (time.perf_counter() - start) * 1000
         usable.append(data)
+    if not usable and problems:
+        name, why = next(iter(problems.items()))
+        raise PhotoError(f"none of {len(problems)} photos can be read; the first is {name}: {why}")
     if not usable:
-        raise problem or PhotoError("there is no photo to measure with; give a folder of photos")
-    return usable, first_ms
+        raise PhotoError("there is no photo to measure with; give a folder of photos")
+    return usable, problems, first_ms
 
 
 def _measure(mind: Mind, files: Sequence[bytes], callers: int, seconds: float) -> _Measured:

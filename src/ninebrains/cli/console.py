@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 LONGEST_NAME = 32
+_MOST_LEFT_OUT = 20
 
 
 @contextmanager
@@ -47,6 +48,14 @@ def progress(
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json can write
     """Print one JSON document."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def tell_left_out(problems: Mapping[str, str]) -> None:
+    """Say on standard error which photos were left out and why, the first of them by name."""
+    for name, why in sorted(problems.items())[:_MOST_LEFT_OUT]:
+        typer.echo(f"left out: {name}: {why}", err=True)
+    if len(problems) > _MOST_LEFT_OUT:
+        typer.echo(f"left out: {len(problems) - _MOST_LEFT_OUT:,} more", err=True)
 
 
 def brief(name: str) -> str:

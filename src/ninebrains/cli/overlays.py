@@ -18,9 +18,20 @@ class OverlayFolder:
 
     Args:
         folder: where to; made when the first picture is written.
+
+    Raises:
+        OutputError: there is a file in its place, or in that of a folder above it.
     """
 
     def __init__(self, folder: Path) -> None:
+        from ninebrains.errors import OutputError
+
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if not there.is_dir():
+            raise OutputError(
+                f"{there} is a file; --heatmap takes a folder for the pictures, which may be new. "
+                "Choose another name."
+            )
         self._folder = folder
         self._taken: set[str] = set()
 

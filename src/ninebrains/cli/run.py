@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, Union
 
 import typer
 
+from ninebrains.cli.output import silence
 from ninebrains.cli.predict import answer_cells, shown
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def run(
         if not opened.is_live:  # a camera has no other end
             raise
     except BrokenPipeError:
-        _close_output()
+        silence(sys.stdout)
     if not is_all_well:
         raise typer.Exit(2)
 
@@ -112,7 +112,7 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
     """
     thresholds: dict[str, float] = {}
     for source in brains:
-        brain = _read(source)
+        brain = read_brain(source)
         name, number = brain.name, 2
         while name in thresholds:
             name, number = f"{brain.name}-{number}", number + 1
@@ -122,7 +122,12 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
     return thresholds
 
 
-def _read(source: str) -> Brain | Guest:
+def read_brain(source: str) -> Brain | Guest:
+    """Load what is to join.
+
+    Raises:
+        BrainError: it is none, or something has to be said about it, which only Python can.
+    """
     from ninebrains.errors import BrainError
     from ninebrains.mind.members import read_source
 
@@ -258,8 +263,3 @@ def _write_overlays(answered: Answered, options: _Options) -> str | None:
         if error := options.overlays.write(photo, stem, inference):
             return error
     return None
-
-
-def _close_output() -> None:
-    """The reader of our output has left, as `head` does; Python would complain again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

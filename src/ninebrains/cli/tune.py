@@ -50,15 +50,16 @@ def tune(
 
     There is no int8 yet: it needs a variant of the network that was calibrated for it.
     """
-    from ninebrains.cli.console import print_json, progress
-    from ninebrains.mind.members import read_source
+    from ninebrains.cli.console import print_json, progress, tell_left_out
+    from ninebrains.cli.run import read_brain
     from ninebrains.mind.tuning.choices import hardware, keep
     from ninebrains.mind.tuning.stems import stems_of
 
     found, problems = _find(photos, limit)
     chosen: dict[str, Choice] = {}
     report: list[dict[str, object]] = []
-    for stem in stems_of(read_source(brain) for brain in brains):
+    keep({})  # whether it can be kept must be known before long measuring
+    for stem in stems_of(read_brain(brain) for brain in brains):
         pixels, unreadable = _prepare(found, stem.contract)
         problems.update(unreadable)
         with progress("tuning", quiet=as_json) as show:
@@ -79,8 +80,7 @@ def tune(
             }
         )
         return
-    for name, why in sorted(problems.items())[:20]:
-        typer.echo(f"left out: {name}: {why}", err=True)
+    tell_left_out(problems)
     typer.echo(f"kept in {file}; `ninebrains run`, `bench` and every nb.Mind use it")
 
 

@@ -89,7 +89,7 @@ def _read_folder(root: Path) -> Dataset:
     else:
         photos += [Photo(path, scan.name(path)) for path in loose]
     if not photos:
-        raise DataError(_nothing(scan, root))
+        raise DataError(_nothing(scan, root, ", in one folder for each class"))
     labels = labels_of(photos)
     return Dataset(
         root,
@@ -150,7 +150,7 @@ def _note_loose(scan: Scan, loose: list[Path], folder: Path) -> None:
     )
 
 
-def _nothing(scan: Scan, root: Path) -> str:
+def _nothing(scan: Scan, root: Path, where: str = "") -> str:
     passed = scan.passed_over()
     blocked = [problem for problem in scan.problems if problem.reason.startswith("cannot")]
     found = f"only {passed}" if passed else "nothing"
@@ -158,8 +158,7 @@ def _nothing(scan: Scan, root: Path) -> str:
         found += f" ({blocked[0].name} {blocked[0].reason})"
     return (
         f"no photos in {printable(str(root))}: found {found}. "
-        "Expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC files, "
-        "in one folder for each class."
+        f"Expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC files{where}."
     )
 
 

@@ -174,7 +174,8 @@ def _first_steps(model: onnx.ModelProto) -> tuple[tuple[Vector, Vector] | None, 
 def ask(file_name: str) -> TrunkError:
     """The error for a network whose normalisation is not known."""
     return TrunkError(
-        f"how {file_name} wants its input normalised cannot be told for certain. Say it with "
-        "--mean and --std (units of 0 to 1, R,G,B), in Python mean=(0.485, 0.456, 0.406) and so "
-        f"on, as its authors did in training:{SETTINGS}"
+        f"how {file_name} wants its input normalised cannot be told for certain. Say it as its "
+        "authors did in training, R,G,B in units of 0 to 1: to `ninebrains trunk add` with --mean "
+        "and --std, to nb.import_trunk and nb.import_model in Python mean=(0.485, 0.456, 0.406) "
+        f"and so on:{SETTINGS}"
     )

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from ninebrains.errors import OutputError
+from ninebrains.errors import NinebrainsWarning, OutputError
 from ninebrains.mind.backends import REFERENCE, Precision, available, versions
 from ninebrains.mind.tuning.processor import model
 from ninebrains.places import data_folder, holding, write_bytes
@@ -61,6 +61,8 @@ def chosen(segment: str) -> Choice | None:
 
 def keep(choices: Mapping[str, Choice]) -> Path:
     """Remember choices by the segments' hashes, beside those that are there; return the file.
+
+    Without any, it shows before long measuring that they could be kept.
 
     Raises:
         OutputError: the file cannot be written.
@@ -106,7 +108,7 @@ def _read_again(path: Path) -> dict[str, Choice]:
         warnings.warn(
             f"{path} is damaged ({error}) and is left aside; segments run as if they had not been "
             "tuned. Run `ninebrains tune` again, which replaces it.",
-            RuntimeWarning,
+            NinebrainsWarning,
             stacklevel=4,
         )
         return {}
