@@ -10,6 +10,7 @@ import ninebrains as nb
 from ninebrains.images import prepare
 from ninebrains.mind.forms.canonical import read_form
 from ninebrains.trunks import InputOverrides, import_trunk
+from tests.making import jpeg
 from tests.trunks import networks
 
 UNIT = {"mean": (0, 0, 0), "std": (1, 1, 1)}
@@ -275,6 +276,27 @@ def with_anchors():
     return with_outputs(net.model("out"), "places")
 
 
+def that_gives_its_input():
+    return with_outputs(networks.torchvision().model(), "x")
+
+
+def all_about_nothing():
+    """What should be 0 and is what float32 leaves of it."""
+    net = networks.torchvision()
+    net.node("Mul", ["out", net.constant("nearly", np.array(1e-9, np.float32))], "nothing")
+    return net
+
+
+def nothing_for_dim_photos():
+    net = networks.torchvision()
+    most = net.node("ReduceMax", ["x"], "most", axes=[1, 2, 3], keepdims=0)
+    bright = net.node("Greater", [most, net.constant("half", np.array(0.5, np.float32))], "bright")
+    column = net.node("Reshape", [bright, net.constant("c", np.array([-1, 1]))], "column")
+    zero = net.constant("zero", np.array(0, np.float32))
+    net.node("Where", [column, "out", zero], "seen")
+    return net
+
+
 def with_a_number_for_all():
     net = networks.torchvision()
     net.node("ReduceMax", ["out"], "largest", keepdims=0)
@@ -326,6 +348,7 @@ REFUSED = {
     "control flow": (branching, "'If' holds a nested graph"),
     "an output called photos": (called_photos, "calls an output 'photos'.*rename it"),
     "an output of constants": (with_anchors, r"'places'.*does not depend.*outputs=\['out'\]"),
+    "its own input": (that_gives_its_input, r"'x'.*is its input itself.*outputs=\['out'\]"),
     "one value for all": (with_a_number_for_all, r"'largest'.*one row a photo.*outputs=\['out'\]"),
     "any number of boxes": (with_suppression, "NonMaxSuppression"),
     "a network for texts": (for_texts, "takes INT64 values; expected photos.*text"),
@@ -353,6 +376,22 @@ def test_what_is_unsafe_unsuitable_or_uncertain_is_refused_with_the_reason(tmp_p
     path = networks.save(build(), tmp_path)
     with pytest.raises(nb.BrainError, match=message):
         nb.import_model(path)
+
+
+@pytest.mark.parametrize("build", [all_about_nothing, nothing_for_dim_photos])
+def test_an_answer_of_nothing_is_an_answer(tmp_path, build):
+    guest = nb.import_model(networks.save(build(), tmp_path), **UNIT)
+    assert guest.outputs[0].shape == (5,)
+
+
+def test_answers_that_are_kept_do_not_hold_those_of_their_company(tmp_path):
+    path = networks.save(labelled_places(), tmp_path)
+    photos = [jpeg("cat", number) for number in range(40)]
+    with nb.Mind([nb.import_model(path, "places", **UNIT)]) as mind:
+        for answer in mind.run_many(photos):
+            for value in answer["places"].outputs.values():
+                whole = value if value.base is None else value.base
+                assert whole.nbytes <= 2 * value.nbytes
 
 
 def test_files_that_are_no_models_are_refused(tmp_path):

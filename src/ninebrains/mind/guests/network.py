@@ -107,9 +107,12 @@ def _keep_outputs(
     pixels, makers = computed_from_pixels(model), Wiring(model).makers
     for name in names:
         if name not in pixels or name not in makers:
+            is_input = name in pixels
+            others = [other for other in names if other != name]
             raise BrainError(
-                f"the output {name!r} of {file_name} does not depend on the photos; leave it out: "
-                f"outputs={[other for other in names if other != name]}"
+                f"the output {name!r} of {file_name} "
+                f"{'is its input itself' if is_input else 'does not depend on the photos'}; "
+                + (f"leave it out: outputs={others}" if others else "expected what it computes")
             )
         if name == _INPUT or name.startswith(f"{_INPUT}/"):
             raise BrainError(
