@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 _WIDTH, _GAP_X, _GAP_Y = 236, 56, 16
 _LINE, _PAD, _MARGIN = 17, 11, 20
-_LETTERS = 33
+_ROOM = _WIDTH - 2 * _PAD
+# Of letters in units of the font's size, as wide as in the widest fonts that are usual.
+_EM, _USUAL = 12, 0.64
+_WIDTHS = {
+    **dict.fromkeys(" .,:;'|!()[]ijlIftr/", 0.42),
+    **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ_&+<=>~", 0.84),
+    **dict.fromkeys("mwMW@%", 1.1),
+}
 _FILLS = {"photos": "#e8eef4", "segment": "#dcefe6", "heads": "#fdf0d5"}
 _STROKES = {"photos": "#5b7083", "segment": "#2f7d5b", "heads": "#b07d17"}
 _INK, _SOFT = "#1d2730", "#4a5a68"
@@ -49,7 +56,7 @@ def draw(explanation: Explanation) -> str:
         boxes.append(box)
     every = [item for box in boxes for item in _walk(box)]
     width = max((box.x + _WIDTH for box in every), default=_WIDTH) + _MARGIN
-    summary = _wrapped(explanation.summary, max(int((width - 2 * _MARGIN) / 6.3), _LETTERS))
+    summary = _wrapped(explanation.summary, width - 2 * _MARGIN)
     height = y + _LINE * len(summary) + _MARGIN
     parts = [*map(_edges, every), *map(_drawn, every)]
     parts += [
@@ -82,13 +89,31 @@ def _described(branch: Branch) -> tuple[str, ...]:
 
     if branch.kind == "photos":
         return (branch.title,)
-    return (branch.title, *(line for fact in facts(branch) for line in _wrapped(fact, _LETTERS)))
+    return (branch.title, *(line for fact in facts(branch) for line in _wrapped(fact, _ROOM)))
 
 
-def _wrapped(text: str, letters: int) -> list[str]:
-    import textwrap
+def _wrapped(text: str, room: float) -> list[str]:
+    """Lines of at most `room` pixels; words are broken only where a line cannot hold them."""
+    lines, line = [], ""
+    for word in text.split():
+        joined = f"{line} {word}" if line else word
+        if _long(joined) <= room:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = ""
+        for letter in word:
+            if line and _long(line + letter) > room:
+                lines.append(line)
+                line = ""
+            line += letter
+    return [*lines, line]
 
-    return textwrap.wrap(text, letters) or [""]
+
+def _long(text: str) -> float:
+    """Pixels that a text takes at the most."""
+    return _EM * sum(_WIDTHS.get(letter, _USUAL if letter.isascii() else 1.0) for letter in text)
 
 
 def _height(lines: tuple[str, ...]) -> float:
