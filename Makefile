@@ -29,6 +29,7 @@ unit: install
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet
+	rm -f .coverage.*  # of processes that tests killed while these wrote
 	$(BIN)/python -m coverage report
 
 smoke: install
