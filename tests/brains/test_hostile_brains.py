@@ -636,3 +636,24 @@ def test_no_bytes_of_a_graph_crash_the_check(tmp_path):
         with_graph(brain, Graph(bytes(data), brain.graph.weights)).save(path, overwrite=True)
         with suppress(BrainError):
             load(path)
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "value"),
+    [
+        ("Softmax", "axis", [1]),
+        ("Softmax", "axis", "1"),
+        ("Conv", "strides", 4),
+        ("Gemm", "alpha", 1),
+    ],
+)
+def test_an_attribute_of_another_type_is_refused(good, tmp_path, operator, name, value):
+    brain, _, _ = good
+    path = tmp_path / "bad.brain"
+    model = unpack(brain.graph)
+    node = next(node for node in model.graph.node if node.op_type == operator)
+    kept = [item for item in node.attribute if item.name != name]
+    del node.attribute[:]
+    node.attribute.extend([*kept, helper.make_attribute(name, value)])
+    repacked(brain, model).save(path)
+    refused(path, f"attribute '{name}' of operator '{operator}'")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, SupportsInt, cast
 
 from ninebrains.brains.graph import external_weight
+from ninebrains.brains.inferring import check_inputs, infer_safely
 from ninebrains.errors import BrainError
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def check_operators(model: onnx.ModelProto) -> None:
                 "ONNX domain is allowed. Export the model again without custom operators."
             )
         _check_attributes(node)
+    check_inputs(model)
+    _check_attribute_types(model)
     if model.functions:
         raise BrainError(
             f"the graph defines the function {model.functions[0].name!r}; only plain operators are "
@@ -119,6 +123,33 @@ def _check_attributes(node: onnx.NodeProto) -> None:
                     f"operator {node.op_type!r} claims a constant of {list(tensor.dims)} and holds "
                     f"{tensor.ByteSize():,} bytes"
                 )
+
+
+def _check_attribute_types(model: onnx.ModelProto) -> None:
+    """Refuse numbers where ONNX's definition of an operator has lists or text, and so on."""
+    opset = max((entry.version for entry in model.opset_import), default=0)
+    for node in model.graph.node:
+        types = _attribute_types(node.op_type, opset)
+        for attribute in node.attribute:
+            expected = types.get(attribute.name, attribute.type)
+            if attribute.type not in (0, expected):  # the first files named no types
+                raise BrainError(
+                    f"the attribute {attribute.name!r} of operator {node.op_type!r} is of the "
+                    f"type {attribute.type}; ONNX's set {opset} has {expected}. Export the model "
+                    "again."
+                )
+
+
+@cache
+def _attribute_types(operator: str, opset: int) -> Mapping[str, int]:
+    """ONNX's number for the type of each attribute, by name; nothing for unknown operators."""
+    from onnx import defs
+
+    try:
+        schema = defs.get_schema(operator, opset, "")
+    except defs.SchemaError:
+        return {}  # told where the graph is read further
+    return {name: int(cast("SupportsInt", item.type)) for name, item in schema.attributes.items()}
 
 
 def _check_weight(tensor: onnx.TensorProto, weight_bytes: Mapping[str, int]) -> None:
@@ -177,10 +208,7 @@ def infer_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
         if sizes and not sizes[0].HasField("dim_value"):
             sizes[0].dim_value = 1
     _check_sizes_joined(bare)
-    try:
-        inferred = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True).graph
-    except Exception as error:
-        raise BrainError(f"the graph's shapes do not fit together: {error}") from error
+    inferred = infer_safely(bare)
     shapes: dict[str, Shape] = {}
     for value in (*inferred.input, *inferred.value_info, *inferred.output):
         sizes = value.type.tensor_type.shape.dim
@@ -219,6 +247,11 @@ def _check_totals(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
                 raise BrainError(
                     f"operator {node.op_type!r} makes a value {name!r} whose size cannot be told "
                     "beforehand; this is not allowed. Export the model with fixed shapes."
+                )
+            if min(shapes[name], default=0) < 0:
+                raise BrainError(
+                    f"{name!r} of operator {node.op_type!r} would have the shape "
+                    f"{list(shapes[name])}: its window is larger than what it reads"
                 )
             elements = math.prod(shapes[name])
             total += elements

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ninebrains.errors import TrunkError
+from ninebrains.brains.inferring import infer_safely
+from ninebrains.errors import BrainError, TrunkError
 from ninebrains.trunks.inputs import InputForm
 from ninebrains.trunks.reading import sentence
 from ninebrains.trunks.weighing import (
@@ -143,8 +144,8 @@ def _shapes(model: onnx.ModelProto, num_photos: int, values: Values, file_name: 
     graph.output.extend(onnx.ValueInfoProto(name=entry.name) for entry in model.graph.output)
     try:
         # Without data_prop: it computes whatever it can, however large. What is needed is here.
-        inferred = onnx.shape_inference.infer_shapes(bare).graph
-    except Exception as error:
+        inferred = infer_safely(bare, strict=False, data_prop=False)
+    except BrainError as error:
         raise TrunkError(
             f"the shapes in {file_name} do not fit together: {sentence(error)}"
         ) from error
@@ -193,6 +194,7 @@ def _computed(
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
+        infer_safely(small, data_prop=False)  # ONNX Runtime infers as well, without our care
         session = onnxruntime.InferenceSession(
             small.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

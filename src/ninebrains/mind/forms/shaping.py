@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ninebrains.brains.inferring import infer_safely
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
 from ninebrains.mind.forms.form import Array, Attribute, Shape
@@ -88,12 +89,7 @@ def _fill_sides(source: onnx.ValueInfoProto, contract: Contract) -> None:
 
 def _inferred(model: onnx.ModelProto, source: onnx.ValueInfoProto) -> dict[str, tuple[str, Shape]]:
     """Type and shape of the values whose shapes can be told, by name."""
-    from onnx import shape_inference
-
-    try:
-        graph = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
-    except Exception as error:
-        raise BrainError(f"the graph's shapes do not fit together: {error}") from error
+    graph = infer_safely(model)
     found = {}
     for value in (source, *graph.value_info, *graph.output):
         kind = _of_type(value.type)
@@ -131,6 +127,8 @@ def infer(
         node.input.append("" if given is None else f"in{index}")
         if given is not None:
             dtype, shape, array = given
+            if shape and min(shape) < 0:  # ONNX may abort the process over such
+                raise BrainError(f"{operator!r} reads a value of the shape {list(shape)}")
             number = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
             types[f"in{index}"] = helper.make_tensor_type_proto(number, shape)
             if array is not None:
