@@ -58,12 +58,12 @@ def _on_trunk(asked: Asked, trunk: str) -> list[dict[str, object]]:
     photos = photo_files(asked.folder, int(asked.quickly(32, 8)))
     contract = load(brains[0]).contract
     pixels = write_pixels(read_photos(photos), contract, asked.folder / f"pixels-{trunk}.npy")
-    seconds = asked.quickly(3, 0.5)
+    seconds = asked.quickly(2, 0.5)
     told = {"photos": photos, "seconds": seconds}
     peers = PeerBench(brains, pixels, asked.folder / "onnx", seconds)
     settings = peers.tune(counts)
     found: Found = {}
-    repeats = int(asked.quickly(5, 2))
+    repeats = int(asked.quickly(3, 2))
     for repeat in range(repeats):
         for threads in thread_counts():
             alone = in_process(

@@ -124,7 +124,7 @@ def main(asked: Asked) -> None:
         cut = find_cut(unpack(base.graph))
         brains = _make(base, cut, asked.folder / "partial" / trunk, asked.folder / "weights")
         photos = photo_files(asked.folder, 32)
-        seconds = asked.quickly(30, 3)
+        seconds = asked.quickly(15, 3)
         told = {"brains": brains, "photos": photos, "seconds": seconds, "cut": cut.value}
         repeats = int(asked.quickly(5, 2))
         found = [in_process("partial", asked.folder, **told) for _ in range(repeats)]

@@ -50,7 +50,7 @@ def main(asked: Asked) -> None:
                         brains=brains[:count],
                         photos=photos,
                         shown=shown,
-                        seconds=asked.quickly(8, 2),
+                        seconds=asked.quickly(5, 2),
                     )
                     found.setdefault((shown, count), []).append(once)
         for (shown, count), measured in found.items():

@@ -84,7 +84,7 @@ def _newer(path: Path, folder: Path) -> list[Path]:
 
 
 def _adding(asked: Asked, trunk: str, told: dict[str, object]) -> list[dict[str, object]]:
-    repeats = int(asked.quickly(3, 1))
+    repeats = int(asked.quickly(2, 1))
     rounds = int(asked.quickly(10, 1))
     found = [
         in_process("swap", asked.folder, what="add", rounds=rounds, every=0.0, **told)
@@ -103,7 +103,7 @@ def _adding(asked: Asked, trunk: str, told: dict[str, object]) -> list[dict[str,
 
 def _under_load(asked: Asked, trunk: str, told: dict[str, object]) -> list[dict[str, object]]:
     rows = []
-    repeats, rounds = int(asked.quickly(3, 1)), int(asked.quickly(10, 2))
+    repeats, rounds = int(asked.quickly(2, 1)), int(asked.quickly(10, 2))
     for what in LOADS:
         for every in (0.1, 0.0):
             found = [
