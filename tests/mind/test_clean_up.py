@@ -187,6 +187,38 @@ def test_what_a_rule_leaves_has_a_form_that_stays():
         assert set(again.outputs.values()) == set(form.outputs.values()), name
 
 
+@pytest.mark.parametrize("shape", [(1,), (5,), (1, 5), (1, 1), (4, 1), (4, 5)])
+def test_what_a_linear_layer_adds_is_folded_only_where_it_is_the_same_for_each_row(shape):
+    body = "r = Reshape (x, rows) z = Gemm (r, w, c) y = Add (z, b)"
+    model = parse(body, inputs="float[1,4,8,8] x", constants="int64[2] rows = {4, 64}")
+    model = with_weights(model, {"w": (64, 5), "c": shape, "b": (5,)})
+    form = form_of(model)
+    assert ("Add" in operators(form)) == (shape[0] == 4)
+    pixels = pixels_for(form)
+    assert_agree(run_form(form, pixels), run_model(model, pixels), 2e-6)
+
+
+def test_activations_are_told_of_floats_only():
+    body = """
+        k = Cast <to = 6> (x) a = Add (k, three) c = Clip (a, zero, six) d = Div (c, six)
+        e = Mul (k, d) y = Cast <to = 1> (e)
+    """
+    model = parse(body, constants="int32 three = {3}, int32 zero = {0}, int32 six = {6}")
+    form = form_of(model)
+    assert not {"HardSigmoid", "HardSwish"} & set(operators(form))
+    pixels = pixels_for(form)
+    assert_agree(run_form(form, pixels), run_model(model, pixels), 0)
+
+
+@pytest.mark.parametrize("scales", ["0.3, 0.6", "0.6, 0.6", "0.75, 1", "2, 2", "1.5, 1", "0.6, 2"])
+def test_the_first_resize_takes_what_it_took(scales):
+    constants = f"float[4] s = {{1, 1, {scales}}}"
+    model = parse('y = Resize <mode = "nearest"> (x, s)', 10, constants=constants)
+    form = form_of(model)
+    pixels = pixels_for(form)
+    assert_agree(run_form(form, pixels), run_model(model, pixels), 0)
+
+
 def test_folded_weights_are_those_that_the_new_exporter_of_pytorch_folds():
     model = case("normalisation after a convolution")
     weights = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}

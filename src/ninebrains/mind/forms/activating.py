@@ -19,6 +19,8 @@ _SIXTH = float(np.float32(1 / 6))
 
 def hard_sigmoid(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
     """The steps clip(x + 3, 0, 6) / 6."""
+    if fact.dtype != "float32":
+        return None  # the same steps in integers round on the way
     for clipped, factor in _with_scalar(builder, draft):
         is_sixth = math.isclose(factor, 6.0 if draft.operator == "Div" else 1 / 6, rel_tol=1e-6)
         value = _shifted_and_clipped(builder, clipped)
@@ -29,6 +31,8 @@ def hard_sigmoid(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
 
 def hard_swish(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
     """The product x * hard_sigmoid(x), also as x * clip(x + 3, 0, 6) / 6."""
+    if fact.dtype != "float32":
+        return None
     if draft.operator == "Mul":
         for value, gate in (draft.inputs, draft.inputs[::-1]):
             operation = builder.maker(gate, "HardSigmoid")

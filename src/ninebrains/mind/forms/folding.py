@@ -94,10 +94,17 @@ def _layer(builder: Builder, name: str) -> Operation | None:
     if weights is None or weights.dtype not in _FLOATS or (bias and bias not in builder.constants):
         return None
     attributes = dict(operation.attributes)
+    if operation.operator == "Gemm" and bias and not _is_by_column(builder.constants[bias].shape):
+        return None
     is_plain = all(attributes.get(item, 1.0) == 1.0 for item in ("alpha", "beta"))
     if not is_plain or attributes.get("transA") or not builder.has_one_reader(name):
         return None
     return operation
+
+
+def _is_by_column(shape: Shape) -> bool:
+    """Whether a Gemm adds the same to each row: what it adds may be any part of its result."""
+    return len(shape) < 2 or shape[0] == 1
 
 
 def _bias(builder: Builder, layer: Operation) -> Floats:

@@ -154,7 +154,7 @@ def _softmax(builder: Builder, draft: Draft, version: int, fact: Fact) -> Draft 
         return draft
     shape, growth = fact.shape, fact.growth
     axis = cast("int", draft.attributes.get("axis", 1)) % max(len(shape), 1)
-    if all(size == 1 for size in shape[axis + 1 :]):
+    if all(size == 1 for size in shape[axis + 1 :]) and not any(growth[axis + 1 :]):
         return Draft(draft.operator, {"axis": axis}, draft.inputs)
     if any(growth[axis:]) or target_of(fact) is None:
         return None
@@ -179,22 +179,26 @@ def _upsample(builder: Builder, draft: Draft, version: int, _fact: Fact) -> Draf
     scales = draft.inputs[1] if version >= 9 else ""
     if version < 9:
         scales = builder.keep_array(cast("Shape", draft.attributes["scales"]), "float32")
-    return _resize_of_old(draft, scales)
+    return _resize_of_old(draft, scales, "floor")
 
 
-def _resize(_builder: Builder, draft: Draft, version: int, _fact: Fact) -> Draft | None:
+def _resize(builder: Builder, draft: Draft, version: int, _fact: Fact) -> Draft | None:
     if version < 11:
-        return _resize_of_old(draft, draft.inputs[1])
+        scales = builder.array(draft.inputs[1])
+        if scales is None or (scales.min() < 1 < scales.max()):
+            return None
+        # ONNX Runtime takes the nearest value above where it shrinks, and below where it grows.
+        return _resize_of_old(draft, draft.inputs[1], "ceil" if scales.min() < 1 else "floor")
     how = draft.attributes.get("coordinate_transformation_mode")
     return None if how == "half_pixel_symmetric" else draft
 
 
-def _resize_of_old(draft: Draft, scales: str) -> Draft:
+def _resize_of_old(draft: Draft, scales: str, nearest: str) -> Draft:
     """What Upsample and the first Resize did, in the words of the later Resize."""
     mode = draft.attributes.get("mode", "nearest")
     attributes: dict[str, Attribute] = {"coordinate_transformation_mode": "asymmetric"}
     if mode == "nearest":
-        attributes["nearest_mode"] = "floor"
+        attributes["nearest_mode"] = nearest
     return Draft("Resize", {**attributes, "mode": mode}, (draft.inputs[0], "", scales))
 
 
