@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from ninebrains.mind.forms.form import Form, Operation, Shape
+from ninebrains.mind.forms.form import Constant, Form, Operation, Shape
 from ninebrains.mind.forms.operators import BROADCASTING, REDUCTIONS, UNARY
 
 
@@ -42,6 +42,8 @@ class Given(NamedTuple):
     shape: Shape
 
 
+# What makes equal rows of equal rows.
+_FILLING = UNARY | BROADCASTING | {"ConstantOfShape", "Expand", "Reshape", "Transpose"}
 _Follow = Callable[[Form, Operation, Sequence[Given]], "Along | None"]
 
 
@@ -51,20 +53,57 @@ def mixed_values(form: Form) -> frozenset[str]:
         return frozenset()
     along = {form.source: Along(0)}
     mixed: set[str] = set()
+    numbers = _Numbers()
     for operation in form.operations:
         given = [_given(form, along, name) for name in operation.inputs]
         found = None
+        if operation.operator in ("Shape", "Size"):
+            numbers.counted.update(operation.outputs)
+            continue
         if mixed.isdisjoint(operation.inputs):
-            # What only the photos' number decides is the same for all of them.
-            if operation.operator == "Shape" or all(item.along is None for item in given):
+            if all(item.along is None for item in given):
+                numbers.note(operation)
                 continue
-            found = _follow(form, operation, given)
+            if numbers.leave_values_alone(operation):
+                found = _follow(form, operation, given)
         for name in filter(None, operation.outputs):
             if found is None or not _fits(form.shapes[name], found):
                 mixed.add(name)
             else:
                 along[name] = found
     return frozenset(mixed)
+
+
+class _Numbers:
+    """What the number of photos decides, and nothing else of them.
+
+    Attributes:
+        counted: values that may be others for another number of photos.
+        filled: values of as many rows as there are photos, all of them the same.
+    """
+
+    def __init__(self) -> None:
+        self.counted: set[str] = set()
+        self.filled: set[str] = set()
+
+    def note(self, operation: Operation) -> None:
+        """Follow an operation that reads no photos."""
+        read = {name for name in operation.inputs if name}
+        if self.counted.isdisjoint(read) and self.filled.isdisjoint(read):
+            return
+        operator, values = operation.operator, read
+        if operator in ("Expand", "Reshape"):
+            values = {operation.inputs[0]}
+        elif operator == "ConstantOfShape":
+            values = set()
+        keeps = operator in _FILLING or (operator == "Concat" and self.filled.issuperset(read))
+        is_filled = keeps and self.counted.isdisjoint(values)
+        (self.filled if is_filled else self.counted).update(filter(None, operation.outputs))
+
+    def leave_values_alone(self, operation: Operation) -> bool:
+        """Whether an operation on photos takes from their number at most the result's shape."""
+        shapes = operation.operator in ("Expand", "Reshape")
+        return self.counted.isdisjoint(operation.inputs[:1] if shapes else operation.inputs)
 
 
 def _given(form: Form, along: Mapping[str, Along], name: str) -> Given:
@@ -101,15 +140,19 @@ def _by_window(_form: Form, _operation: Operation, given: Sequence[Given]) -> Al
 
 
 def _across_axis(form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
-    """Along one axis (`axis`), which must not be the photos'."""
+    """Along one axis (`axis`), which must not be the photos'; from it on before set 13."""
+    if operation.version < 13:
+        return _from_axis(form, operation, given, usual=1)
     axis = cast("int", dict(operation.attributes).get("axis", -1))
     along = _aligned(form, operation, given)
-    return along if along is not None and axis % len(given[0].shape) != along.axis else None
+    return along if along is not None and axis % max(len(given[0].shape), 1) != along.axis else None
 
 
-def _from_axis(_form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
+def _from_axis(
+    _form: Form, operation: Operation, given: Sequence[Given], usual: int = -1
+) -> Along | None:
     """Over all axes from one (`axis`) on, which must lie behind the photos'."""
-    axis = cast("int", dict(operation.attributes).get("axis", -1)) % len(given[0].shape)
+    axis = cast("int", dict(operation.attributes).get("axis", usual)) % max(len(given[0].shape), 1)
     along = given[0].along
     alone = all(item.along is None for item in given[1:])
     return along if along is not None and alone and along.axis < axis else None
@@ -121,7 +164,13 @@ def _across_axes(form: Form, operation: Operation, given: Sequence[Given]) -> Al
     along = given[0].along
     if constant is None or along is None or not dict(operation.attributes).get("keepdims", 1):
         return None
-    return along if along.axis not in constant.array().tolist() else None
+    return along if along.axis not in _counted_axes(constant, given[0].shape) else None
+
+
+def _counted_axes(constant: Constant, shape: Shape) -> set[int]:
+    """The axes that a constant lists, counted from the front; all of them where it lists none."""
+    axes = cast("list[int]", constant.array().reshape(-1).tolist())
+    return {axis % len(shape) for axis in axes} or set(range(len(shape)))
 
 
 def _matmul(form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
@@ -177,13 +226,13 @@ def _growing_axis(form: Form, operation: Operation) -> int | None:
 
 
 def _concat(form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
-    axis = cast("int", dict(operation.attributes)["axis"])
+    axis = cast("int", dict(operation.attributes)["axis"]) % max(len(given[0].shape), 1)
     along = _aligned(form, operation, given)
     return along if along is not None and along.axis != axis else None
 
 
 def _gather(_form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
-    axis = cast("int", dict(operation.attributes).get("axis", 0))
+    axis = cast("int", dict(operation.attributes).get("axis", 0)) % max(len(given[0].shape), 1)
     along = given[0].along
     if along is None or given[1].along is not None or along.axis == axis:
         return None
@@ -193,8 +242,9 @@ def _gather(_form: Form, operation: Operation, given: Sequence[Given]) -> Along 
 def _slice(form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
     axes = form.constants.get(operation.inputs[3]) if len(operation.inputs) > 3 else None
     along = given[0].along
-    is_apart = axes is not None and along is not None and along.axis not in axes.array().tolist()
-    return along if is_apart else None
+    if axes is None or along is None:
+        return None
+    return along if along.axis not in _counted_axes(axes, given[0].shape) else None
 
 
 def _pad(form: Form, operation: Operation, given: Sequence[Given]) -> Along | None:
