@@ -91,3 +91,10 @@ def test_one_weight_named_by_many_layers_does_not_fill_memory(monkeypatch):
     outputs = ", ".join(f"float y{i}" for i in range(20))
     left = operators(form_of(parse(body, outputs=outputs, constants=constants)))
     assert (left.count("Conv"), left.count("Mul")) == (20, 15)
+
+
+def test_nothing_at_all_made_larger_has_a_form_without_a_warning():
+    body = "a = MaxPool <kernel_shape = [9, 1]> (x) y = Resize (a, , , sizes)"
+    lists = "int64[4] sizes = {2, 4, 3, 8}"
+    form = form_of(parse(body, inputs="float[2,4,8,8] x", constants=lists))
+    assert operators(form) == ["MaxPool", "Resize"]

@@ -177,6 +177,8 @@ def tidy_resize(builder: Builder, draft: Draft, fact: Fact) -> Draft | None:
     inputs[1] = ""
     scales = builder.array(inputs[2])
     value = builder.fact(inputs[0])
+    if 0 in value.shape:
+        return None
     if (scales is None or scales.size == 0) and not any(value.growth[1:]):
         ratios = np.array(fact.shape, np.float32) / np.array(value.shape, np.float32)
         if value.growth[:1] != fact.growth[:1] or policy != "stretch":
