@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ninebrains.images import Contract
+from ninebrains.mind.heads.stacking import Seat, Seats
 from ninebrains.mind.scheduling.scheduler import Lane
 
 if TYPE_CHECKING:
-    from ninebrains.mind.heads.stacking import Seat
     from ninebrains.mind.members import Member, Profile
     from ninebrains.mind.segments import Segment
     from ninebrains.mind.tree import Route
@@ -36,7 +36,7 @@ class Group:
 
     route: Route
     members: tuple[Member, ...]
-    seats: tuple[Seat, ...]
+    seats: Seats
     places: tuple[int | None, ...]
     wanted: frozenset[str]
     shown: frozenset[str]
@@ -161,7 +161,7 @@ def _group(route: Route, outputs: frozenset[str], members: Sequence[Member]) -> 
     return Group(
         route,
         tuple(members),
-        tuple(seats),
+        Seats(seats),
         tuple(places),
         frozenset(wanted),
         frozenset(shown),

@@ -105,9 +105,9 @@ class _Batch:
         """Answer passages that want the same outputs of the stack."""
         before = time.perf_counter()
         network = before - self.began - self.head_seconds
-        pairs = [(row, seat) for passage, row in rows for seat in passage.group.seats]
+        asked = [(row, passage.group.seats) for passage, row in rows if passage.group.seats]
         try:
-            results = self.stack.run(known, pairs, outputs) if pairs else None
+            results = self.stack.run_together(known, asked, outputs) if asked else None
         except NinebrainsError as error:
             for passage, _ in rows:
                 passage.fail(error)

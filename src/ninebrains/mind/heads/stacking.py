@@ -24,7 +24,7 @@ from ninebrains.mind.heads.running import Answers, Shared, answer
 from ninebrains.mind.heads.seats import Seat, Section, Slots
 from ninebrains.mind.heads.templates import Floats, Tail
 
-__all__ = ["Seat", "Stack", "StackResults"]
+__all__ = ["Seat", "Seats", "Stack", "StackResults"]
 
 
 class StackResults:
@@ -44,7 +44,7 @@ class StackResults:
     def __len__(self) -> int:
         return len(self._places)
 
-    def put(self, indices: Sequence[int], found: Answers | str, places: Slots | int = 0) -> None:
+    def put(self, indices: Slots, found: Answers | str, places: Slots | int = 0) -> None:
         """Add the answers to some pairs and the place of each in them, or what went wrong."""
         where = slice(None) if len(indices) == len(self) else indices
         self._group_of[where] = len(self._groups)
@@ -86,6 +86,30 @@ class StackResults:
         """What is wrong with one pair's values, if anything: a sentence about "it", the brain."""
         found = self._groups[self._group_of[index]]
         return found if isinstance(found, str) else found.errors.get(int(self._places[index]))
+
+
+class Seats:
+    """Seats that are asked together, again and again: sorted once.
+
+    Attributes:
+        by_section: each section, the places of its seats among all of them, and their slots.
+    """
+
+    def __init__(self, seats: Sequence[Seat]) -> None:
+        """Sort seats; they are held for as long as this is."""
+        self._seats = tuple(seats)
+        found: dict[Section, tuple[list[int], list[int]]] = {}
+        for place, seat in enumerate(seats):
+            places, slots = found.setdefault(seat.section, ([], []))
+            places.append(place)
+            slots.append(seat.slot)
+        self.by_section = tuple(
+            (section, np.array(places, np.intp), np.array(slots, np.intp))
+            for section, (places, slots) in found.items()
+        )
+
+    def __len__(self) -> int:
+        return len(self._seats)
 
 
 class Stack:
@@ -150,20 +174,37 @@ class Stack:
         Returns:
             Values or an error for each pair. Nothing is raised, as no pair may fail another.
         """
+        return self.run_together(values, [(row, Seats([seat])) for row, seat in pairs], outputs)
+
+    def run_together(
+        self,
+        values: Mapping[str, Array],
+        asked: Sequence[tuple[int, Seats]],
+        outputs: Collection[str],
+    ) -> StackResults:
+        """As `run`, for several seats at a time.
+
+        Args:
+            values: as in `run`.
+            asked: a photo's row, and the seats that are asked about it. In the results their pairs
+                come one after the other.
+            outputs: as in `run`.
+        """
         names = frozenset(outputs)
-        groups: dict[Section, tuple[list[int], list[int], list[int]]] = {}
-        for index, (row, seat) in enumerate(pairs):
-            group = groups.get(seat.section)
-            if group is None:
-                group = groups[seat.section] = ([], [], [])
-            group[0].append(index)
-            group[1].append(row)
-            group[2].append(seat.slot)
-        results = StackResults(len(pairs))
+        groups: dict[Section, tuple[list[Slots], list[Slots], list[Slots]]] = {}
+        num_pairs = 0
+        for row, seats in asked:
+            for section, places, slots in seats.by_section:
+                of_pairs, of_photos, of_seats = groups.setdefault(section, ([], [], []))
+                of_pairs.append(places + num_pairs)
+                of_photos.append(np.full(len(slots), row, np.intp))
+                of_seats.append(slots)
+            num_pairs += len(seats)
+        results = StackResults(num_pairs)
         shared = Shared(values)
         with np.errstate(all="ignore"):
-            for section, (indices, of_photos, of_seats) in groups.items():
-                rows, slots = np.array(of_photos, np.intp), np.array(of_seats, np.intp)
+            for section, parts in groups.items():
+                indices, rows, slots = map(_joined, parts)
                 try:
                     results.put(indices, *answer(section, rows, slots, shared, names))
                 except Exception as error:  # noqa: BLE001 - whatever it is, others must not see it
@@ -195,3 +236,7 @@ class Stack:
                         self._sections.pop(section.template.hash, None)
             finally:
                 self._lock.release()
+
+
+def _joined(parts: Sequence[Slots]) -> Slots:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
