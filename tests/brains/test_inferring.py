@@ -37,6 +37,7 @@ BODIES = {
         t = Slice (m, zero, eight, two) y = Relu (t)
     """,
     "results that are not named": "y, z, v = Split <axis = 1, num_outputs = 2> (x)",
+    "batches that are not there": "y = GatherND <batch_dims = -100> (x, zero)",
     "no input": "y = EyeLike ()",
     "indices": "i = MaxPool <kernel_shape = [1, 100]> (x) y = GatherND (x, i)",
 }

@@ -81,6 +81,8 @@ def check_inputs(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if not (node.input and node.input[0]) and node.op_type not in _WITHOUT_INPUTS:
             raise BrainError(f"operator {node.op_type!r} has no input. Export the model again.")
+        if node.op_type == "GatherND" and any(item.i < 0 for item in node.attribute):
+            raise BrainError("operator 'GatherND' has negative 'batch_dims'; expected 0 or more")
         if node.op_type == "Split":
             for item in node.attribute:
                 if item.name == "num_outputs" and item.i != len(node.output):
