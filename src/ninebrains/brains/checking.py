@@ -147,7 +147,7 @@ def _attribute_types(operator: str, opset: int) -> Mapping[str, int]:
 
     try:
         schema = defs.get_schema(operator, opset, "")
-    except defs.SchemaError:
+    except (defs.SchemaError, TypeError):  # no such operator; no text, or no number of a set
         return {}  # told where the graph is read further
     return {name: int(cast("SupportsInt", item.type)) for name, item in schema.attributes.items()}
 

@@ -54,10 +54,12 @@ def infer_safely(
     from onnx import shape_inference
 
     check_inputs(model)
-    safe = _guarded(model)
     try:
+        safe = _guarded(model)
         graph = shape_inference.infer_shapes(safe, strict_mode=strict, data_prop=data_prop).graph
-    except Exception as error:
+    except BrainError:
+        raise
+    except Exception as error:  # names that are no text among them
         found = re.search(r"node name: (axis -?\d+ of .* for operator \d+)\)", str(error))
         reason = f"{found[1]}, has no places" if found else str(error)
         raise BrainError(f"the graph's shapes do not fit together: {reason}") from error
