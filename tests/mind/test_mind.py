@@ -17,6 +17,8 @@ from PIL import Image
 
 import ninebrains as nb
 from ninebrains.errors import BrainError, ClosedError, PhotoError
+from ninebrains.mind.passing import Passage, send
+from ninebrains.mind.requests import Request, Timings
 from tests.brains.making import make_brain
 from tests.making import jpeg, photo
 from tests.mind.making import SIDE, deep_brain, failing_guest, mixing_brain, nan_guest
@@ -104,6 +106,37 @@ def test_company_changes_no_bit_of_an_answer(brains):
                 assert np.array_equal(one.answers, other.answers)
                 assert np.array_equal(one.features, other.features)
                 assert np.array_equal(one.heatmaps, other.heatmaps)
+
+
+def answers_to_one_batch(mind, name, pixels):
+    """What a brain says about photos that travel in one batch."""
+    asked = mind._company.asked((name,), heatmaps=True)
+    requests = []
+    for _ in pixels:
+        ticket = mind._scheduler.admit(flow="a batch")
+        requests.append(Request(ticket, b"", asked, True, False))
+        requests[-1].expect_answers()
+    now = Timings(0.0, 0.0, 0.0)
+    send(
+        [Passage(item, 0, row, now) for row, item in enumerate(requests)],
+        pixels,
+        mind._company.stack,
+    )
+    return [request.ticket.future.result(0)[name] for request in requests]
+
+
+@pytest.mark.parametrize("size", [2, 5, 16])
+def test_company_changes_no_bit_in_a_batch_either(brains, size):
+    pixels = np.stack([nb.prepare(jpeg("dog", n), brains[0].contract) for n in range(size)])
+    for brain in brains:
+        with nb.Mind([brain]) as alone, nb.Mind(brains) as together:
+            ones = answers_to_one_batch(alone, brain.name, pixels)
+            others = answers_to_one_batch(together, brain.name, pixels)
+            for one, other in zip(ones, others, strict=True):
+                assert np.array_equal(one.answers, other.answers)
+                assert np.array_equal(one.features, other.features)
+                assert np.array_equal(one.heatmaps, other.heatmaps)
+                assert one.unfamiliar == other.unfamiliar
 
 
 def test_brains_on_one_trunk_share_it_and_fine_tuned_ones_share_what_was_left_alone(mind):
