@@ -45,9 +45,9 @@ def main(asked: Asked) -> None:
         tried = [("ninebrains", count, brains[:count]) for count in counts]
         tried += [("onnxruntime", count, files[:count]) for count in PEER_COUNTS]
         found: dict[tuple[str, int], list[Measured]] = {}
-        for _ in range(int(asked.quickly(3, 1))):
+        for _ in range(int(asked.quickly(2, 1))):
             for what, count, models in tried:
-                seconds = asked.quickly(5, 1)
+                seconds = asked.quickly(3, 1)
                 told = {"what": what, "models": models, "photos": photos, "seconds": seconds}
                 found.setdefault((what, count), []).append(
                     in_process("memory", asked.folder, **told)

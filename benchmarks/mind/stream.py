@@ -41,7 +41,7 @@ def main(asked: Asked) -> None:
         brains = make_brains(trunk, counts[-1], asked.folder)
         photos = photo_files(asked.folder, 32)
         found: dict[tuple[str, int], list[Measured]] = {}
-        for _ in range(int(asked.quickly(3, 1))):
+        for _ in range(int(asked.quickly(2, 1))):
             for shown in ("photos", "pixels"):
                 for count in counts:
                     once = in_process(

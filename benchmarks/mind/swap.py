@@ -103,7 +103,7 @@ def _adding(asked: Asked, trunk: str, told: dict[str, object]) -> list[dict[str,
 
 def _under_load(asked: Asked, trunk: str, told: dict[str, object]) -> list[dict[str, object]]:
     rows = []
-    repeats, rounds = int(asked.quickly(2, 1)), int(asked.quickly(10, 2))
+    repeats, rounds = int(asked.quickly(1, 1)), int(asked.quickly(10, 2))
     for what in LOADS:
         for every in (0.1, 0.0):
             found = [
