@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.mind.brains import untrained
 from PIL import Image
 
 import ninebrains as nb
 from ninebrains.errors import BrainError, ClosedError, PhotoError
 from ninebrains.mind.passing import Passage, send
 from ninebrains.mind.requests import Request, Timings
+from ninebrains.trunks import load_trunk
 from tests.brains.making import make_brain
 from tests.making import jpeg, photo
 from tests.mind.making import SIDE, deep_brain, failing_guest, mixing_brain, nan_guest
@@ -137,6 +139,25 @@ def test_company_changes_no_bit_in_a_batch_either(brains, size):
                 assert np.array_equal(one.features, other.features)
                 assert np.array_equal(one.heatmaps, other.heatmaps)
                 assert one.unfamiliar == other.unfamiliar
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_company_changes_no_bit_on_real_photos(shared, size):
+    octo = load_trunk("octo")
+    company = [untrained(octo, f"b{n}", n, 2 + n % 9) for n in range(16)]
+    photos = sorted((shared / "data/detection/coco128_train").rglob("*.jpg"))[:size]
+    pixels = np.stack([nb.prepare(path, octo.contract) for path in photos])
+    with nb.Mind(company) as together:
+        for brain in company[::5]:
+            with nb.Mind([brain]) as alone:
+                ones = answers_to_one_batch(alone, brain.name, pixels)
+            others = answers_to_one_batch(together, brain.name, pixels)
+            for path, one, other in zip(photos, ones, others, strict=True):
+                assert np.array_equal(one.answers, other.answers)
+                assert np.array_equal(one.heatmaps, other.heatmaps)
+                assert one.unfamiliar == other.unfamiliar
+                single = together.run(path, [brain.name])[brain.name]
+                assert np.allclose(single.answers, one.answers, atol=1e-5)
 
 
 def test_brains_on_one_trunk_share_it_and_fine_tuned_ones_share_what_was_left_alone(mind):

@@ -273,7 +273,7 @@ class Brain:
 
         Args:
             pixels: `uint8[N, H, W, 3]`, made by `images.prepare` with this brain's contract.
-            outputs: which of `Brain.outputs` to compute; only what they need is.
+            outputs: which of `Brain.outputs` to give.
 
         Returns:
             float32 arrays by output name, N rows each.

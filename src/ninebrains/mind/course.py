@@ -1,7 +1,9 @@
 """The way of a request through a mind, and what is done at each station.
 
-photo ─► decode pool ─► lane of the first segment ─► batch ─► tree ─► stack ─► Inferences
-(once a contract)   (a queue for each)               (segments)  (heads)
+    photo ─► decode pool, once a contract ─► lane of the first segment, a queue for each
+          ─► batch ─► tree of segments ─► stack of heads ─► Inferences
+
+Every station is a lane of the scheduler, whose work is one of the methods below.
 """
 
 from __future__ import annotations

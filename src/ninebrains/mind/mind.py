@@ -1,14 +1,10 @@
-"""`Mind`: a running set of brains that computes whatever they share once.
-
-photo ─► decode pool ─► lane of the first segment ─► batch ─► tree ─► stack ─► Inferences
-(once a contract)   (a queue for each)               (segments)  (heads)
-"""
+"""`Mind`: a running set of brains that computes whatever they share once; what users call."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
@@ -23,12 +19,7 @@ from ninebrains.mind.guests import Guest
 from ninebrains.mind.inferences import Inferences
 from ninebrains.mind.members import Source
 from ninebrains.mind.requests import Request
-from ninebrains.mind.scheduling.scheduler import (
-    Lane,
-    Priority,
-    SchedulerStats,
-    Ticket,
-)
+from ninebrains.mind.scheduling.scheduler import Priority, SchedulerStats, Ticket
 from ninebrains.mind.streaming import stream
 from ninebrains.workers import usable_cores
 
@@ -47,9 +38,6 @@ class Options(TypedDict, total=False):
     deadline_ms: float | None
     priority: Priority
     on_error: OnError
-
-
-_Put = Callable[[Lane[Inferences, Request], Ticket[Inferences], Request], None]
 
 
 class Mind:
@@ -191,7 +179,7 @@ class Mind:
         return self._submit(
             photo,
             brains,
-            self._scheduler.work_on,
+            waits=True,
             heatmaps=heatmaps,
             deadline_ms=deadline_ms,
             priority=priority,
@@ -224,23 +212,24 @@ class Mind:
             OverloadError: too many requests are waiting, or the deadline cannot be met.
             ClosedError: the mind has been closed.
         """
-        return self._submit(photo, brains, self._scheduler.put, **options)
+        return self._submit(photo, brains, **options)
 
     def _submit(
         self,
         photo: PhotoSource,
         brains: str | Iterable[str] | None,
-        put: _Put,
         *,
         heatmaps: bool = False,
         deadline_ms: float | None = None,
         priority: Priority = "interactive",
         on_error: OnError = "raise",
-        wait: bool = False,
+        waits: bool = False,
+        wait_for_room: bool = False,
     ) -> Future[Inferences]:
+        """Admit a request and send it off; a caller who waits for the answer works on it itself."""
         if on_error not in ("raise", "keep"):
             raise BrainError(f"on_error is 'raise' or 'keep', not {on_error!r}")
-        if put == self._scheduler.work_on:
+        if waits:
             self._scheduler.check_may_wait()
         names = _names(brains)
         asked = self._company.asked(names, heatmaps=heatmaps)
@@ -251,9 +240,10 @@ class Mind:
             priority=priority,
             deadline_ms=deadline_ms,
             lanes=(first, *asked.lanes),
-            wait=wait,
+            wait=wait_for_room,
         )
         request = Request(ticket, kept, asked, heatmaps, on_error == "keep")
+        put = self._scheduler.work_on if waits else self._scheduler.put
         put(first, ticket, request)
         return ticket.future
 
@@ -299,11 +289,10 @@ class Mind:
             return self._submit(
                 photo,
                 names,
-                self._scheduler.put,
                 heatmaps=heatmaps,
                 priority=priority,
                 on_error="keep" if on_error == "yield" else "raise",
-                wait=True,
+                wait_for_room=True,
             )
 
         return stream(submit, photos, raises=on_error == "raise")
