@@ -13,15 +13,19 @@ import importlib
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import (
+    AccessError,
     BrainError,
     ClosedError,
     DataError,
     DeadlineError,
     ExtraError,
+    HostError,
+    MissingError,
     NinebrainsError,
     OutputError,
     OverloadError,
     PhotoError,
+    RequestError,
     TrunkError,
 )
 
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessError",
     "Brain",
     "BrainError",
     "ClosedError",
@@ -44,16 +49,19 @@ __all__ = [
     "DeadlineError",
     "ExtraError",
     "Guest",
+    "HostError",
     "Inference",
     "Inferences",
     "Instance",
     "Limits",
     "Mind",
+    "MissingError",
     "NinebrainsError",
     "OutputError",
     "OverloadError",
     "PhotoError",
     "Recipe",
+    "RequestError",
     "TrunkError",
     "add_trunk",
     "evaluate",

@@ -9,6 +9,10 @@
     ├── OverloadError   a request refused at once, because too many are waiting
     ├── DeadlineError   a request that could not be answered by its deadline
     ├── ClosedError     a request to a mind that is closed or closing
+    ├── RequestError    a request to a host that is none: its form, its size, its fields
+    ├── MissingError    a brain, version or thing that was asked for by name and is not there
+    ├── AccessError     a request without a key, or whose key does not allow it
+    ├── HostError       a host that cannot be reached, or whose answer is none
     └── ExtraError      a feature whose optional packages are not installed
 
 Every message says what was received, what was expected and what to do about it. The command line
@@ -52,6 +56,38 @@ class DeadlineError(NinebrainsError):
 
 class ClosedError(NinebrainsError):
     """A request to a mind that was closed before it could answer."""
+
+
+class RequestError(NinebrainsError):
+    """A request to a host that cannot be understood, or is larger or longer than allowed.
+
+    Attributes:
+        status: the HTTP status that says so, 400 unless another one is more exact.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class MissingError(NinebrainsError):
+    """What was asked for by name is not there: a brain, a version, a prediction."""
+
+
+class AccessError(NinebrainsError):
+    """A request without a key, with an unknown one, or with one that does not allow this.
+
+    Attributes:
+        is_known: whether the key is known, and only its scopes do not reach.
+    """
+
+    def __init__(self, message: str, *, is_known: bool = False) -> None:
+        super().__init__(message)
+        self.is_known = is_known
+
+
+class HostError(NinebrainsError):
+    """A host that cannot be reached, or that answers what no host of ours would."""
 
 
 class ExtraError(NinebrainsError):

@@ -313,9 +313,12 @@ def _graph_of(member: Member) -> Graph:
 
 
 def _checked(name: str) -> str:
-    if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
+    if not isinstance(name, str) or not all(
+        re.fullmatch(NAME_PATTERN, part) for part in name.split("@", 1)
+    ):
         raise BrainError(
             f"{name!r} cannot be a name; expected 1 to 100 letters, digits, '.', '_' or '-', "
-            "beginning with a letter or digit"
+            "beginning with a letter or digit, and after an '@' the version where several of one "
+            "name are to be here"
         )
     return name

@@ -77,7 +77,7 @@ class Profile:
     @property
     def title(self) -> str:
         """`name@version`."""
-        return f"{self.name}@{self.version}"
+        return self.name if "@" in self.name else f"{self.name}@{self.version}"
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
@@ -177,16 +177,18 @@ def newcomer(found: Brain | Guest, source: Source, name: str) -> Member:
     Args:
         found: what `read_source` gave.
         source: as it was given.
-        name: under which the mind is to know it.
+        name: under which the mind is to know it; of `pets@3` the 3 takes the place of its own
+            version.
     """
+    own, _, number = name.partition("@")
+    version = number or found.version
     facts: Manifest | Guest
     if isinstance(found, Brain):
-        facts = found.manifest
-        facts = facts if facts.name == name else facts.model_copy(update={"name": name})
+        facts = found.manifest.model_copy(update={"name": own, "version": version})
     else:
-        facts = replace(found, name=name, graph=Graph(b"", {}))
+        facts = replace(found, name=own, version=version, graph=Graph(b"", {}))
     return Member(
-        profile=Profile(name, found.version, found.contract, facts),
+        profile=Profile(name, version, found.contract, facts),
         origin=Origin(source, digest_of(found)),
         outputs={},
         template=None,

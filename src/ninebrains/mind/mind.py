@@ -129,7 +129,8 @@ class Mind:
         Args:
             source: the path of a brain or of an .onnx file, the name of a stored brain, a brain, or
                 a guest (see `import_model`).
-            name: under which it is asked for, in place of its own.
+            name: under which it is asked for, in place of its own; `pets@3` where several versions
+                of one name are to be here at once.
 
         Returns:
             That name.

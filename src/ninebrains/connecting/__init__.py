@@ -1,0 +1,1 @@
+"""Talking to a host elsewhere as if it were here."""

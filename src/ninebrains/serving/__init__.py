@@ -1,0 +1,1 @@
+"""Brains behind HTTP and gRPC: versions, traffic, feedback, metrics."""

@@ -1,0 +1,211 @@
+"""`Host`: brains of many names and versions that answer requests; what every protocol speaks to.
+
+request ─► traffic: which version? ─► mind ─► answers ─► prediction ids ─► watchers
+                                                        (counts, drift, kept photos, gates)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ninebrains.errors import BrainError, MissingError, NinebrainsError
+from ninebrains.images import Limits, PhotoSource
+from ninebrains.mind import Inferences, Mind
+from ninebrains.places import data_folder
+from ninebrains.serving.asking import Answered, Answers, Asker, Chosen, Options
+from ninebrains.serving.catalog import Catalog
+from ninebrains.serving.chores import Chores
+from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.predictions import NUM_LABELS, Seal
+from ninebrains.serving.settings import Settings
+from ninebrains.serving.traffic.traffic import Traffic
+
+if TYPE_CHECKING:
+    from ninebrains.brains import Inference
+
+_CHANGED_UNDERNEATH = 5
+"""How often a request is sent anew when its version went away between choosing and asking."""
+
+
+class Watcher(Protocol):
+    """Is told of every answer and every error, at once, in the thread that answers: be quick."""
+
+    def saw(self, answered: Answered) -> None:
+        """Take note of what one version made of one photo."""
+
+
+class Host:
+    """Brains of many names and versions that answer requests.
+
+    Args:
+        settings: see there.
+
+    Attributes:
+        settings: as given.
+        mind: where the versions run, called `name@number`.
+        ledger: what is shared with other workers and outlives this one.
+        catalog: which versions there are.
+        traffic: who answers whom.
+        watchers: are told of every answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        limits = Limits(
+            max_bytes=settings.limits.photo_bytes, max_pixels=settings.limits.photo_pixels
+        )
+        self.ledger = Ledger(state_folder(settings) / "host.db")
+        self.seal = Seal(_secret(self.ledger))
+        self.mind = Mind(
+            threads=settings.mind.threads,
+            decoders=settings.mind.decoders,
+            max_pending=settings.mind.max_pending,
+            max_memory=settings.mind.max_memory,
+            limits=limits,
+        )
+        self.catalog = Catalog(self.mind, settings)
+        self.traffic = Traffic(self.ledger, self.catalog)
+        self.watchers: list[Watcher] = []
+        self.is_ready = False
+        self._chores = Chores()
+
+    def open(self) -> None:
+        """Load what is there, and look after it from now on. Blocks until all is warm."""
+        self.traffic.refresh()
+        self.catalog.refresh()
+        self._chores.start("routes", 0.05, self.traffic.refresh)
+        self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
+        self.is_ready = True
+
+    def close(self) -> None:
+        """Answer what had begun, and end."""
+        self.is_ready = False
+        self._chores.close()
+        self.mind.close(drain=True, timeout=self.settings.drain_seconds)
+        self.ledger.close()
+
+    async def answer(
+        self,
+        photo: PhotoSource,
+        wanted: Sequence[str] | None = None,
+        asker: Asker | None = None,
+        options: Options | None = None,
+    ) -> Answers:
+        """Ask some brains about one photo. A brain that fails is told in its `Answered.error`.
+
+        Args:
+            photo: a file's bytes, or RGB `uint8[h, w, 3]`.
+            wanted: names, `name@number` or `name@alias`; None for the stable versions of all.
+            asker: whose request it is.
+            options: how to answer.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            MissingError: there is no such brain or version.
+            OverloadError: too many requests are waiting, or the deadline cannot be met.
+            DeadlineError: there was no answer in time.
+            ClosedError: the host is closing.
+        """
+        asker, options = asker or Asker(), options or Options()
+        began = time.perf_counter()
+        chosen, future = self._ask(photo, wanted, asker, options)
+        try:
+            inferences = await asyncio.wrap_future(future)
+        except NinebrainsError as error:
+            seconds = time.perf_counter() - began
+            for one in chosen:
+                self._tell(Answered(one, None, error, seconds, "", asker, b""))
+            raise
+        seconds = time.perf_counter() - began
+        answered = tuple(self._answered(one, inferences, seconds, asker, photo) for one in chosen)
+        for item in answered:
+            self._tell(item)
+        return Answers(answered, inferences.photo_size, inferences.timings)
+
+    def _ask(
+        self, photo: PhotoSource, wanted: Sequence[str] | None, asker: Asker, options: Options
+    ) -> tuple[tuple[Chosen, ...], Future[Inferences]]:
+        """Send a request off; a version may go away just then, and another one take its place."""
+        names = tuple(self.catalog.versions) if wanted is None else tuple(dict.fromkeys(wanted))
+        for left in reversed(range(_CHANGED_UNDERNEATH)):
+            chosen = tuple(self.traffic.choose(name, asker) for name in names)
+            if not chosen:
+                raise MissingError("there is no brain here yet")
+            try:
+                return chosen, self.mind.submit(
+                    photo,
+                    [one.member for one in chosen],
+                    heatmaps=options.heatmaps,
+                    deadline_ms=options.deadline_ms or self.settings.limits.deadline_ms,
+                    priority=options.priority,
+                    on_error="keep",
+                )
+            except BrainError:
+                if not left or all(one.member in self.mind for one in chosen):
+                    raise
+        raise AssertionError("the last try raises")
+
+    def _answered(
+        self,
+        chosen: Chosen,
+        inferences: Inferences,
+        seconds: float,
+        asker: Asker,
+        photo: PhotoSource,
+    ) -> Answered:
+        error = inferences.errors.get(chosen.member)
+        if error is not None:
+            return Answered(chosen, None, error, seconds, "", asker, b"")
+        inference = inferences[chosen.member]
+        prediction = self.seal.make(
+            chosen.name,
+            chosen.number,
+            chosen.variant,
+            labels=best_labels(inference),
+            user=asker.user,
+            is_rejected=not inference.is_familiar,
+            consent=asker.consent,
+        )
+        return Answered(chosen, inference, None, seconds, prediction, asker, photo)
+
+    def _tell(self, answered: Answered) -> None:
+        for watcher in self.watchers:
+            watcher.saw(answered)
+
+
+def best_labels(inference: Inference) -> tuple[int, ...]:
+    """Indices of the labels that a prediction id remembers, the surest first."""
+    if inference.is_measured or not len(inference.answers):
+        return ()
+    scores = inference.answers
+    if len(scores) <= NUM_LABELS:
+        return tuple(np.argsort(-scores, kind="stable").tolist())
+    some = np.argpartition(-scores, NUM_LABELS)[:NUM_LABELS]
+    return tuple(some[np.argsort(-scores[some], kind="stable")].tolist())
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where a host keeps what outlives it."""
+    if settings.state is not None:
+        return settings.state
+    for source in settings.sources:
+        if source.is_dir() and not (source / "brain.json").is_file():
+            return source / ".ninebrains"
+    return data_folder() / "serving"
+
+
+def _secret(ledger: Ledger) -> bytes:
+    """The host's own secret, made once."""
+    ledger.prepare("CREATE TABLE IF NOT EXISTS secret (one INTEGER PRIMARY KEY, value BLOB)")
+    with ledger.writing() as rows:
+        rows.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (os.urandom(32),))
+        (value,) = rows.execute("SELECT value FROM secret").fetchone()
+    return bytes(value)

@@ -1,0 +1,1 @@
+"""Which version answers whom: aliases, shares, rules, shadows, promotion."""
