@@ -119,6 +119,17 @@ class Mind:
         """What those who are here say about themselves, by name."""
         return {name: member.profile.facts for name, member in self._company.members.items()}
 
+    def outputs(self, name: str) -> tuple[str, ...]:
+        """Names of what a brain or guest computes for a photo, heat maps included.
+
+        Raises:
+            BrainError: there is no such brain.
+        """
+        member = self._company.members.get(name)
+        if member is None:
+            raise BrainError(f"there is no {name!r} in this mind")
+        return tuple(member.outputs)
+
     def add(self, source: Source, name: str | None = None) -> str:
         """Let a brain join, or a new version of it take over.
 

@@ -95,7 +95,7 @@ class Host:
     async def answer(
         self,
         photo: PhotoSource,
-        wanted: Sequence[str] | None = None,
+        wanted: Sequence[str | Chosen] | None = None,
         asker: Asker | None = None,
         options: Options | None = None,
     ) -> Answers:
@@ -103,7 +103,8 @@ class Host:
 
         Args:
             photo: a file's bytes, or RGB `uint8[h, w, 3]`.
-            wanted: names, `name@number` or `name@alias`; None for the stable versions of all.
+            wanted: names, `name@number` or `name@alias`, or versions that the traffic has chosen
+                already, as one must answer several photos; None for the stable versions of all.
             asker: whose request it is.
             options: how to answer.
 
@@ -131,12 +132,19 @@ class Host:
         return Answers(answered, inferences.photo_size, inferences.timings)
 
     def _ask(
-        self, photo: PhotoSource, wanted: Sequence[str] | None, asker: Asker, options: Options
+        self,
+        photo: PhotoSource,
+        wanted: Sequence[str | Chosen] | None,
+        asker: Asker,
+        options: Options,
     ) -> tuple[tuple[Chosen, ...], Future[Inferences]]:
         """Send a request off; a version may go away just then, and another one take its place."""
         names = tuple(self.catalog.versions) if wanted is None else tuple(dict.fromkeys(wanted))
         for left in reversed(range(_CHANGED_UNDERNEATH)):
-            chosen = tuple(self.traffic.choose(name, asker) for name in names)
+            chosen = tuple(
+                name if isinstance(name, Chosen) else self.traffic.choose(name, asker)
+                for name in names
+            )
             if not chosen:
                 raise MissingError("there is no brain here yet")
             try:
