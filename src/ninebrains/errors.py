@@ -12,6 +12,7 @@
     ├── RequestError    a request to a host that is none: its form, its size, its fields
     ├── MissingError    a brain, version or thing that was asked for by name and is not there
     ├── AccessError     a request without a key, or whose key does not allow it
+    ├── SettingsError   a setting of a host that is unknown, or that cannot be kept to
     ├── HostError       a host that cannot be reached, or whose answer is none
     └── ExtraError      a feature whose optional packages are not installed
 
@@ -84,6 +85,10 @@ class AccessError(NinebrainsError):
     def __init__(self, message: str, *, is_known: bool = False) -> None:
         super().__init__(message)
         self.is_known = is_known
+
+
+class SettingsError(NinebrainsError):
+    """A setting of a host that is unknown, makes no sense, or cannot be kept to here."""
 
 
 class HostError(NinebrainsError):

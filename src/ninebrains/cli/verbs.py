@@ -12,6 +12,7 @@ from ninebrains.cli.evaluate import evaluate
 from ninebrains.cli.predict import predict
 from ninebrains.cli.report import report
 from ninebrains.cli.run import run
+from ninebrains.cli.serve import serve
 from ninebrains.cli.train import train
 from ninebrains.cli.tune import tune
 from ninebrains.cli.words import SeveralWords
@@ -26,6 +27,7 @@ app = typer.Typer(
 for verb in (train, predict, evaluate, report):
     app.command()(verb)
 app.command(cls=SeveralWords)(run)
+app.command()(serve)
 app.command()(bench)
 app.command()(tune)
 app.add_typer(trunk.app, name="trunk")

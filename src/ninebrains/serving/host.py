@@ -55,6 +55,9 @@ class Host:
         catalog: which versions there are.
         traffic: who answers whom.
         watchers: are told of every answer.
+        is_ready: whether all that was there when it opened has been loaded and tried.
+        is_draining: whether it is about to close.
+        failure: why it could not be opened, if so.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -75,6 +78,8 @@ class Host:
         self.traffic = Traffic(self.ledger, self.catalog)
         self.watchers: list[Watcher] = []
         self.is_ready = False
+        self.is_draining = False
+        self.failure = ""
         self._chores = Chores()
 
     def open(self) -> None:
@@ -83,7 +88,12 @@ class Host:
         self.catalog.refresh()
         self._chores.start("routes", 0.05, self.traffic.refresh)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
-        self.is_ready = True
+        self.is_ready = not self.is_draining
+
+    def begin_drain(self) -> None:
+        """From now on not ready, though still answering: the end is near."""
+        self.is_draining = True
+        self.is_ready = False
 
     def close(self) -> None:
         """Answer what had begun, and end."""

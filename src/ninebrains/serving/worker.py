@@ -2,20 +2,117 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import signal
+import threading
+import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ninebrains.errors import NinebrainsError
+
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from multiprocessing.connection import Connection
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from ninebrains.serving.host import Host
 
 SETTINGS = "NINEBRAINS_SERVE_SETTINGS"
 """The environment variable in which a worker finds its settings, as JSON."""
 
+_LOOK_SECONDS = 0.5
+_MOST_BYTES = 4000  # what a pipe takes in one piece, whoever else writes to it
+
 
 def make() -> ASGIApp:
     """The application of this process."""
+    return _make_host_and_app()[1]
+
+
+def make_supervised(settings: str, parent: int, telling: Connection) -> ASGIApp:
+    """The application of a process that a supervisor started.
+
+    Args:
+        settings: as JSON.
+        parent: process id of the supervisor; the worker ends when that is gone.
+        telling: where to say that this worker is ready, or why it cannot be.
+    """
+    # Until the server's own handlers are in place there is nothing to finish.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.environ[SETTINGS] = settings
+    _end_with(parent)
+    try:
+        host, app = _make_host_and_app(waits=False)
+    except NinebrainsError as error:
+        say(telling, {"failed": str(error)})
+        sys.exit(1)
+    return Supervised(host, app, telling)
+
+
+def _make_host_and_app(*, waits: bool = True) -> tuple[Host, ASGIApp]:
     from ninebrains.serving.host import Host
     from ninebrains.serving.http.app import make_app
     from ninebrains.serving.settings import Settings
 
-    return make_app(Host(Settings.model_validate_json(os.environ[SETTINGS])))
+    host = Host(Settings.model_validate_json(os.environ[SETTINGS]))
+    return host, make_app(host, waits=waits)
+
+
+class Supervised:
+    """An application under a supervisor: tells it when it is ready, and ends when told to.
+
+    SIGUSR1: the end is near; from now on not ready, and every answer closes its connection.
+    SIGTERM: answer what has begun and end; the server itself does that.
+    """
+
+    def __init__(self, host: Host, app: ASGIApp, telling: Connection) -> None:
+        self._host = host
+        self._app = app
+        self._telling = telling
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on."""
+        if scope["type"] == "lifespan":
+            loop = asyncio.get_running_loop()
+            # Ctrl-C in a terminal reaches all processes; the supervisor is who decides.
+            loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            loop.add_signal_handler(signal.SIGUSR1, self._host.begin_drain)
+            self._task = loop.create_task(self._tell())
+        await self._app(scope, receive, send)
+
+    async def _tell(self) -> None:
+        while not (self._host.is_ready or self._host.failure):
+            await asyncio.sleep(0.02)
+        if self._host.failure:
+            say(self._telling, {"failed": self._host.failure})
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        versions = self._host.catalog.versions
+        ready = {name: list(self._host.catalog.ready(name)) for name in versions}
+        num = sum(map(len, ready.values()))
+        say(self._telling, {"ready": os.getpid(), "brains": len(ready), "versions": num})
+
+
+def say(telling: Connection, message: dict[str, object]) -> None:
+    """Tell the supervisor something; if it is gone, nobody needs to know."""
+    with suppress(OSError):
+        telling.send_bytes(json.dumps(message).encode()[:_MOST_BYTES])
+
+
+def _end_with(parent: int) -> None:
+    """End in good order when the supervisor is gone, however that happened."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, name="host-parent", daemon=True).start()

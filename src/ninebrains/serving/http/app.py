@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,23 +13,41 @@ from starlette.responses import JSONResponse, Response
 
 from ninebrains.errors import NinebrainsError
 from ninebrains.serving.host import Host
-from ninebrains.serving.http import infer
+from ninebrains.serving.http import health, infer
 from ninebrains.serving.http.faults import status_of
 
 
-def make_app(host: Host) -> Starlette:
-    """The whole HTTP side of a host."""
+def make_app(host: Host, *, waits: bool = True) -> Starlette:
+    """The whole HTTP side of a host.
+
+    Args:
+        host: not yet open.
+        waits: answer requests only once the host is ready; else at once, such as `/livez`.
+    """
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
-        host.open()
+        opening = asyncio.create_task(asyncio.to_thread(_open, host))
+        if waits:
+            await opening
         yield
-        host.close()
+        await opening
+        await asyncio.to_thread(host.close)
 
     async def failed(_request: Request, error: Exception) -> Response:
         assert isinstance(error, NinebrainsError)
         return JSONResponse({"error": str(error)}, status_of(error))
 
     return Starlette(
-        routes=[*infer.routes(host)], lifespan=life, exception_handlers={NinebrainsError: failed}
+        routes=[*infer.routes(host), *health.routes(host)],
+        lifespan=life,
+        exception_handlers={NinebrainsError: failed},
     )
+
+
+def _open(host: Host) -> None:
+    try:
+        host.open()
+    except NinebrainsError as error:
+        host.failure = str(error)
+        logging.getLogger("ninebrains.serving").error("%s", error)  # noqa: TRY400 - no fault of ours

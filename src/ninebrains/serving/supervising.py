@@ -1,0 +1,215 @@
+"""`supervise`: starts the processes of a host, looks after them, and ends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.net import SocketHolder
+from granian.server.mp import MPServer
+
+from ninebrains.errors import SettingsError
+from ninebrains.serving.settings import Settings
+from ninebrains.serving.worker import make_supervised
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_LINGER_SECONDS = 0.5
+"""How long a host that ends still takes requests, each answer closing its connection: who keeps
+connections alive learns so that they are about to end, and nothing is sent into a closed one."""
+_MOST_FAILED_STARTS = 3
+_LONGEST_PAUSE_SECONDS = 30.0
+_BACKLOG = 2048
+
+
+@dataclass
+class _Fate:
+    """How one of the workers has fared."""
+
+    pid: int | None = None
+    failures: int = 0
+    due: float | None = None
+
+
+def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -> int:
+    """Run a host until it is stopped.
+
+    Returns:
+        The exit code: 0 after it was stopped, 1 when its processes could not be kept alive.
+
+    Raises:
+        SettingsError: a setting cannot be kept to here.
+    """
+    listening = listen(settings)
+    receiving, telling = Pipe(duplex=False)
+    supervisor = Supervisor(settings, listening, telling)
+    threading.Thread(target=supervisor.listen_to, args=(receiving,), daemon=True).start()
+    loader = partial(make_supervised, settings.model_dump_json(), os.getpid(), telling)
+    supervisor.serve(target_loader=loader, wrap_loader=False)
+    return supervisor.exit_code
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket at the host's address, which all workers share: none is lost with one of them.
+
+    Raises:
+        SettingsError: the address is none of this machine's, or the port is taken.
+    """
+    address, port = settings.address, settings.port
+    try:
+        family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {address}, port {port}: {error.strerror or error}. Choose another "
+            "--port (0 for any that is free) or --address, or stop who has it."
+        ) from error
+    listening.setblocking(False)
+    listening.set_inheritable(True)
+    return listening
+
+
+class Supervisor(MPServer):
+    """The server's own process manager, with ours to say on sockets, signals and failures."""
+
+    def __init__(self, settings: Settings, listening: socket.socket, telling: Connection) -> None:
+        limits, tls = settings.limits, settings.tls
+        super().__init__(
+            "ninebrains.serving.worker:make_supervised",
+            address=settings.address,
+            port=listening.getsockname()[1],
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            backlog=_BACKLOG,
+            backpressure=limits.connections,
+            websockets=False,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(limits.header_seconds * 1000),
+                max_buffer_size=max(limits.header_bytes, 8192),
+            ),
+            log_enabled=False,
+            ssl_cert=tls and tls.certificate,
+            ssl_key=tls and tls.key,
+            workers_kill_timeout=max(settings.drain_seconds - _LINGER_SECONDS, 0.1),
+        )
+        self.exit_code = 0
+        self._settings = settings
+        self._listening = listening
+        self._telling = telling
+        self._fates = [_Fate() for _ in range(settings.workers)]
+        self._ready: set[int] = set()
+        self._was_ready = False
+
+    def listen_to(self, receiving: Connection) -> None:
+        """Hear what workers say; in a thread of its own."""
+        while True:
+            try:
+                message = orjson.loads(receiving.recv_bytes())
+            except (EOFError, OSError):
+                return
+            if "failed" in message:
+                _tell(f"error: {message['failed']}")
+                if not self._was_ready:
+                    self._give_up(2)
+            else:
+                self._ready.add(message["ready"])
+                if not self._was_ready and len(self._ready) >= self.workers:
+                    self._was_ready = True
+                    self._announce(message)
+
+    def _announce(self, message: Mapping[str, int]) -> None:
+        scheme = "https" if self._settings.tls else "http"
+        host = f"[{self.bind_addr}]" if ":" in self.bind_addr else self.bind_addr
+        url = f"{scheme}://{host}:{self.bind_port}"
+        grpc = self._settings.grpc_port
+        also = "" if grpc is None else f", gRPC on port {grpc}"
+        print(  # noqa: T201 - the one line that says where it is
+            f"ready: {message['brains']} brains, {message['versions']} versions on {url}{also}; "
+            f"pages at {url}/docs",
+            flush=True,
+        )
+
+    def _init_shared_socket(self) -> None:
+        self._ssp = None
+        self._sso = self._listening
+        self._shd = SocketHolder(self._listening.fileno(), False, _BACKLOG)  # noqa: FBT003
+
+    def signal_handler_interrupt(self, *_: object) -> None:
+        """End in good order; when told again, at once."""
+        if self.interrupt_signal:
+            self.exit_code = 1
+            for worker in list(self.wrks):
+                worker.kill()
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()
+
+    def _give_up(self, code: int) -> None:
+        self.exit_code = code
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()
+
+    def _serve_loop(
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
+    ) -> None:
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait(self._seconds_to_next())
+            self.main_loop_interrupt.clear()
+            self._take_deaths()
+            for index, fate in enumerate(self._fates):
+                if fate.due is not None and fate.due <= time.monotonic():
+                    fate.due = None
+                    worker = self._spawn_worker(index, spawn_target, target_loader)
+                    self.wrks[index] = worker
+                    worker.start()
+        self._linger()
+
+    def _seconds_to_next(self) -> float | None:
+        due = [fate.due for fate in self._fates if fate.due is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _take_deaths(self) -> None:
+        while self.interrupt_children:
+            index = self.interrupt_children.pop()
+            fate, pid = self._fates[index], self.wrks[index].inner.pid
+            was_ready = pid in self._ready
+            self._ready.discard(pid)
+            fate.failures = 1 if was_ready else fate.failures + 1
+            if self.interrupt_signal:
+                return
+            if not self._was_ready and fate.failures >= _MOST_FAILED_STARTS:
+                _tell(f"error: worker {index + 1} ended {fate.failures} times before it was ready")
+                self._give_up(1)
+                return
+            pause = 0.0 if was_ready else min(2.0 ** (fate.failures - 1), _LONGEST_PAUSE_SECONDS)
+            fate.due = time.monotonic() + pause
+            _tell(f"worker {index + 1} (process {pid}) ended unexpectedly; starting another one")
+
+    def _linger(self) -> None:
+        for worker in self.wrks:
+            if worker.is_alive() and worker.inner.pid in self._ready:
+                os.kill(worker.inner.pid, signal.SIGUSR1)
+        end = time.monotonic() + _LINGER_SECONDS
+        while self._ready and self.exit_code == 0 and time.monotonic() < end:
+            time.sleep(0.02)
+        self.interrupt_children.clear()
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
