@@ -48,7 +48,15 @@ class OutputError(NinebrainsError):
 
 
 class OverloadError(NinebrainsError):
-    """A request refused at once: too many are waiting, or its deadline could not be kept."""
+    """A request refused at once: too many are waiting, or its deadline could not be kept.
+
+    Attributes:
+        retry_seconds: when it makes sense to ask again, where that is known.
+    """
+
+    def __init__(self, message: str, *, retry_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class DeadlineError(NinebrainsError):

@@ -37,6 +37,8 @@ class Limits(Group):
     """What one request may cost.
 
     `deadline_ms` holds for requests that name none, and is the longest that they may name.
+    `upload_bytes` and `upload_seconds` are for brains that an administrator sends; `body_bytes` and
+    `body_seconds` for all else.
     """
 
     body_bytes: PositiveInt = 64 * 2**20
@@ -46,6 +48,8 @@ class Limits(Group):
     header_bytes: PositiveInt = 32 * 2**10
     header_seconds: PositiveFloat = 10.0
     body_seconds: PositiveFloat = 30.0
+    upload_bytes: PositiveInt = 4 * 2**30
+    upload_seconds: PositiveFloat = 1800.0
     deadline_ms: PositiveFloat = 30_000.0
     connections: PositiveInt = 1024
 
@@ -77,12 +81,14 @@ class Feedback(Group):
     """What to keep of photos whose sender agreed to that.
 
     `low_confidence`: keep photos whose best score is below. `photos` and `bytes`: the most to keep,
-    the oldest go first. `waiting`: photos held for a while in case that their answer is disputed.
+    the oldest go first. `waiting`, `waiting_bytes`: of photos held for a while in case that their
+    answer is disputed.
     """
 
     photos: int = Field(default=10_000, ge=0)
     bytes: int = Field(default=2 * 2**30, ge=0)
     waiting: int = Field(default=1_000, ge=0)
+    waiting_bytes: int = Field(default=512 * 2**20, ge=0)
     low_confidence: float = Field(default=0.6, ge=0.0, le=1.0)
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PLACE = "ninebrains"
 """Where the guard leaves the caller in the ASGI scope."""
 
+_NOBODY = Asker()
+
 
 @dataclass(slots=True)
 class Caller:
@@ -45,7 +47,7 @@ class Caller:
     request_id: str
     key: str = ""
     scopes: frozenset[Scope] = frozenset()
-    asker: Asker = Asker()
+    asker: Asker = _NOBODY
     brains: Sequence[str] = ()
 
     def asker_with(self, user: str | None = None, consent: bool | None = None) -> Asker:
