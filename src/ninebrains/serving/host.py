@@ -23,6 +23,7 @@ from ninebrains.places import data_folder
 from ninebrains.serving.asking import Answered, Answers, Asker, Chosen, Options
 from ninebrains.serving.catalog import Catalog
 from ninebrains.serving.chores import Chores
+from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import NUM_LABELS, Seal
 from ninebrains.serving.settings import Settings
@@ -52,6 +53,7 @@ class Host:
         settings: as given.
         mind: where the versions run, called `name@number`.
         ledger: what is shared with other workers and outlives this one.
+        keys: who may do what.
         catalog: which versions there are.
         traffic: who answers whom.
         watchers: are told of every answer.
@@ -67,6 +69,7 @@ class Host:
         )
         self.ledger = Ledger(state_folder(settings) / "host.db")
         self.seal = Seal(_secret(self.ledger))
+        self.keys = Keys(self.ledger, settings)
         self.mind = Mind(
             threads=settings.mind.threads,
             decoders=settings.mind.decoders,
@@ -87,6 +90,7 @@ class Host:
         self.traffic.refresh()
         self.catalog.refresh()
         self._chores.start("routes", 0.05, self.traffic.refresh)
+        self._chores.start("keys", 0.05, self.keys.refresh)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
         self.is_ready = not self.is_draining
 

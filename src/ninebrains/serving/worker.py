@@ -58,9 +58,12 @@ def make_supervised(settings: str, parent: int, telling: Connection) -> ASGIApp:
 def _make_host_and_app(*, waits: bool = True) -> tuple[Host, ASGIApp]:
     from ninebrains.serving.host import Host
     from ninebrains.serving.http.app import make_app
+    from ninebrains.serving.logs import start
     from ninebrains.serving.settings import Settings
 
-    host = Host(Settings.model_validate_json(os.environ[SETTINGS]))
+    settings = Settings.model_validate_json(os.environ[SETTINGS])
+    start(settings.log_level)
+    host = Host(settings)
     return host, make_app(host, waits=waits)
 
 

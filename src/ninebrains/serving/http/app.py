@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.middleware import Middleware
 
 from ninebrains.errors import NinebrainsError
 from ninebrains.serving.host import Host
 from ninebrains.serving.http import health, infer
-from ninebrains.serving.http.faults import status_of
+from ninebrains.serving.http.faults import HANDLERS
+from ninebrains.serving.http.guard import Guard
 
 
 def make_app(host: Host, *, waits: bool = True) -> Starlette:
@@ -34,14 +34,11 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
         await opening
         await asyncio.to_thread(host.close)
 
-    async def failed(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, NinebrainsError)
-        return JSONResponse({"error": str(error)}, status_of(error))
-
     return Starlette(
         routes=[*infer.routes(host), *health.routes(host)],
         lifespan=life,
-        exception_handlers={NinebrainsError: failed},
+        middleware=[Middleware(Guard, host=host)],
+        exception_handlers=HANDLERS,
     )
 
 
