@@ -101,12 +101,14 @@ class TensorAnswers:
         signature: what it gives.
         outputs: by name; the first axis of each is that of the photos.
         inferences: the answers themselves, photo by photo.
+        predictions: the ids that feedback refers to, photo by photo.
     """
 
     chosen: Chosen
     signature: Signature
     outputs: Mapping[str, Array]
     inferences: tuple[Inference, ...]
+    predictions: tuple[str, ...]
 
 
 def signature_of(facts: Manifest | Guest, given: Sequence[str]) -> Signature:
@@ -291,7 +293,8 @@ async def answer_tensors(
         else:
             inferences = [item.inference for item in answered if item.inference is not None]
             made = {name: _stacked(name, answered, signature) for name in names}
-            return TensorAnswers(chosen, signature, made, tuple(inferences))
+            predictions = tuple(item.prediction for item in answered)
+            return TensorAnswers(chosen, signature, made, tuple(inferences), predictions)
     raise AssertionError("the last try raises")
 
 
