@@ -28,7 +28,7 @@ def put(folder, name, number, **options):
     options = {"head_seed": number} | options
     place = Path(folder) / name
     place.mkdir(parents=True, exist_ok=True)
-    draft = place / f".{number}.draft"
+    draft = place / f".{number}.draft.brain"
     make_brain(name=name, version=str(number), **options).save(draft)
     draft.rename(place / f"{number}.brain")
     return place / f"{number}.brain"
@@ -68,7 +68,10 @@ class Running:
     def workers(self):
         """Process ids of its workers."""
         told = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
+            check=False,
+            capture_output=True,
+            text=True,
         )
         return sorted(int(pid) for pid in told.stdout.split())
 
@@ -131,7 +134,7 @@ def _text(value):
 def running(settings, **options):
     """Like `started`, once it is ready.
 
-    Example: `with running({"sources": [models], "state": state}) as host: httpx.get(f"{host}/livez")`
+    Example: `with running({"sources": [models], "state": state}) as host: ask(host, "/livez")`.
     """
     with started(settings, **options) as host:
         yield host.wait_ready()

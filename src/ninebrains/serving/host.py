@@ -7,9 +7,10 @@ request ─► traffic: which version? ─► mind ─► answers ─► predict
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,6 +27,7 @@ from ninebrains.serving.chores import Chores
 from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import NUM_LABELS, Seal
+from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
 from ninebrains.serving.traffic.traffic import Traffic
 
@@ -48,21 +50,24 @@ class Host:
 
     Args:
         settings: see there.
+        origin: where they came from, so that they can be read anew.
 
     Attributes:
-        settings: as given.
+        settings: as they are now.
         mind: where the versions run, called `name@number`.
         ledger: what is shared with other workers and outlives this one.
         keys: who may do what.
         catalog: which versions there are.
         traffic: who answers whom.
         watchers: are told of every answer.
+        timers: are told how long every photo took: milliseconds by step, and seconds in all.
+        adopters: are told of settings that changed while serving, in a thread of the host's.
         is_ready: whether all that was there when it opened has been loaded and tried.
         is_draining: whether it is about to close.
         failure: why it could not be opened, if so.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, origin: Origin | None = None) -> None:
         self.settings = settings
         limits = Limits(
             max_bytes=settings.limits.photo_bytes, max_pixels=settings.limits.photo_pixels
@@ -77,9 +82,12 @@ class Host:
             max_memory=settings.mind.max_memory,
             limits=limits,
         )
-        self.catalog = Catalog(self.mind, settings)
+        self.catalog = Catalog(self.mind, settings, self.ledger)
         self.traffic = Traffic(self.ledger, self.catalog)
         self.watchers: list[Watcher] = []
+        self.timers: list[Callable[[Mapping[str, float], float], None]] = []
+        self.adopters: list[Callable[[Settings], None]] = [self.keys.adopt]
+        self._reloading = Reloading(self.ledger, settings, origin)
         self.is_ready = False
         self.is_draining = False
         self.failure = ""
@@ -87,12 +95,32 @@ class Host:
 
     def open(self) -> None:
         """Load what is there, and look after it from now on. Blocks until all is warm."""
+        self._adopt()
         self.traffic.refresh()
         self.catalog.refresh()
         self._chores.start("routes", 0.05, self.traffic.refresh)
         self._chores.start("keys", 0.05, self.keys.refresh)
+        self._chores.start("settings", 0.25, self._adopt)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
+        self._chores.start("wishes", 0.05, self.catalog.follow)
         self.is_ready = not self.is_draining
+
+    def reload(self, settings: Settings | None = None) -> Reloaded:
+        """Read the settings anew, or take these; every worker goes by them within a second.
+
+        Raises:
+            SettingsError: they make no sense; nothing changed then.
+            OutputError: the workers cannot be told; nothing changed then.
+        """
+        return self._reloading.reload(settings)
+
+    def _adopt(self) -> None:
+        changed = self._reloading.refresh()
+        if changed is not None:
+            self.settings = changed
+            logging.getLogger("ninebrains").setLevel(changed.log_level.upper())
+            for adopt in self.adopters:
+                adopt(changed)
 
     def begin_drain(self) -> None:
         """From now on not ready, though still answering: the end is near."""
@@ -143,6 +171,8 @@ class Host:
         answered = tuple(self._answered(one, inferences, seconds, asker, photo) for one in chosen)
         for item in answered:
             self._tell(item)
+        for timer in self.timers:
+            timer(inferences.timings, seconds)
         return Answers(answered, inferences.photo_size, inferences.timings)
 
     def _ask(

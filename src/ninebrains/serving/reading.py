@@ -31,8 +31,8 @@ def read_settings(flags: Mapping[str, Any], file: Path | None = None) -> Setting
         file: TOML with the same names. Relative paths in it start at its folder.
 
     Raises:
-        SettingsError: the file cannot be read; or a setting is unknown or of no use. Says which one,
-            what was received, what was expected, and where it came from.
+        SettingsError: the file cannot be read; or a setting is unknown or of no use. Says which
+            one, what was received, what was expected, and where it came from.
     """
     told = {} if file is None else _from_file(file)
     places = [("flags", _plain(flags)), ("environment", _from_environment())]
@@ -88,7 +88,7 @@ def _from_environment() -> Tree:
                 f"{', '.join(Settings.model_fields)}"
             )
 
-    class Told(Settings, BaseSettings):
+    class Told(Settings, BaseSettings):  # type: ignore[misc]  # both have a configuration
         pass
 
     source = EnvSettingsSource(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from granian.constants import Interfaces
+from granian._granian import SocketHolder
+from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
-from granian.net import SocketHolder
 from granian.server.mp import MPServer
 
-from ninebrains.errors import SettingsError
+from ninebrains.errors import NinebrainsError, SettingsError
+from ninebrains.serving.checking import check, state_file
+from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.reloading import Origin, Reloading, origin_to_json
 from ninebrains.serving.settings import Settings
 from ninebrains.serving.worker import make_supervised
 
@@ -54,13 +59,34 @@ def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -
     Raises:
         SettingsError: a setting cannot be kept to here.
     """
+    origin = Origin(given, file, secrets.token_hex(8))
+    check(settings)
     listening = listen(settings)
     receiving, telling = Pipe(duplex=False)
-    supervisor = Supervisor(settings, listening, telling)
+    supervisor = Supervisor(settings, listening, partial(_reload, settings, origin))
     threading.Thread(target=supervisor.listen_to, args=(receiving,), daemon=True).start()
-    loader = partial(make_supervised, settings.model_dump_json(), os.getpid(), telling)
+    told = settings.model_dump_json(), origin_to_json(origin)
+    loader = partial(make_supervised, *told, os.getpid(), telling)
     supervisor.serve(target_loader=loader, wrap_loader=False)
     return supervisor.exit_code
+
+
+def _reload(settings: Settings, origin: Origin) -> None:
+    """Tell the workers to go by what the settings are now, or say why not."""
+    try:
+        ledger = Ledger(state_file(settings))
+        try:
+            reloading = Reloading(ledger, settings, origin)
+            reloading.refresh()
+            told = reloading.reload()
+        finally:
+            ledger.close()
+    except NinebrainsError as error:
+        _tell(f"error: {error}\nThe settings are as before.")
+        return
+    _tell("settings taken over: " + (", ".join(told.changed) or "none has changed"))
+    if told.needs_restart:
+        _tell("settings that need a restart: " + ", ".join(told.needs_restart))
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -89,7 +115,9 @@ def listen(settings: Settings) -> socket.socket:
 class Supervisor(MPServer):
     """The server's own process manager, with ours to say on sockets, signals and failures."""
 
-    def __init__(self, settings: Settings, listening: socket.socket, telling: Connection) -> None:
+    def __init__(
+        self, settings: Settings, listening: socket.socket, reload: Callable[[], None]
+    ) -> None:
         limits, tls = settings.limits, settings.tls
         super().__init__(
             "ninebrains.serving.worker:make_supervised",
@@ -105,14 +133,15 @@ class Supervisor(MPServer):
                 max_buffer_size=max(limits.header_bytes, 8192),
             ),
             log_enabled=False,
-            ssl_cert=tls and tls.certificate,
-            ssl_key=tls and tls.key,
-            workers_kill_timeout=max(settings.drain_seconds - _LINGER_SECONDS, 0.1),
+            ssl_cert=tls.certificate if tls else None,
+            ssl_key=tls.key if tls else None,
+            ssl_protocol_min=SSLProtocols.tls12,
+            workers_kill_timeout=max(1, round(settings.drain_seconds - _LINGER_SECONDS)),
         )
         self.exit_code = 0
         self._settings = settings
         self._listening = listening
-        self._telling = telling
+        self._reload_settings = reload
         self._fates = [_Fate() for _ in range(settings.workers)]
         self._ready: set[int] = set()
         self._was_ready = False
@@ -147,16 +176,20 @@ class Supervisor(MPServer):
         )
 
     def _init_shared_socket(self) -> None:
+        # One socket for all, as the server has it where an address cannot be bound twice: of the
+        # connections that nobody has accepted yet none is lost with a process.
         self._ssp = None
         self._sso = self._listening
-        self._shd = SocketHolder(self._listening.fileno(), False, _BACKLOG)  # noqa: FBT003
+        self._shd = SocketHolder(  # type: ignore[assignment, call-arg]
+            self._listening.fileno(), False, _BACKLOG
+        )
 
     def signal_handler_interrupt(self, *_: object) -> None:
         """End in good order; when told again, at once."""
         if self.interrupt_signal:
             self.exit_code = 1
             for worker in list(self.wrks):
-                worker.kill()
+                worker.kill()  # type: ignore[no-untyped-call]
         self.interrupt_signal = True
         self.main_loop_interrupt.set()
 
@@ -171,13 +204,16 @@ class Supervisor(MPServer):
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(self._seconds_to_next())
             self.main_loop_interrupt.clear()
+            if self.reload_signal:
+                self.reload_signal = False
+                self._reload_settings()
             self._take_deaths()
             for index, fate in enumerate(self._fates):
                 if fate.due is not None and fate.due <= time.monotonic():
                     fate.due = None
                     worker = self._spawn_worker(index, spawn_target, target_loader)
                     self.wrks[index] = worker
-                    worker.start()
+                    worker.start()  # type: ignore[no-untyped-call]
         self._linger()
 
     def _seconds_to_next(self) -> float | None:
@@ -203,8 +239,9 @@ class Supervisor(MPServer):
 
     def _linger(self) -> None:
         for worker in self.wrks:
-            if worker.is_alive() and worker.inner.pid in self._ready:
-                os.kill(worker.inner.pid, signal.SIGUSR1)
+            if worker.inner.pid in self._ready:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.inner.pid, signal.SIGUSR1)
         end = time.monotonic() + _LINGER_SECONDS
         while self._ready and self.exit_code == 0 and time.monotonic() < end:
             time.sleep(0.02)

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import signal
-import threading
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import NinebrainsError
+from ninebrains.serving.reloading import Origin, origin_from_json
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -33,11 +34,12 @@ def make() -> ASGIApp:
     return _make_host_and_app()[1]
 
 
-def make_supervised(settings: str, parent: int, telling: Connection) -> ASGIApp:
+def make_supervised(settings: str, origin: str, parent: int, telling: Connection) -> ASGIApp:
     """The application of a process that a supervisor started.
 
     Args:
         settings: as JSON.
+        origin: where they came from, as JSON.
         parent: process id of the supervisor; the worker ends when that is gone.
         telling: where to say that this worker is ready, or why it cannot be.
     """
@@ -48,14 +50,14 @@ def make_supervised(settings: str, parent: int, telling: Connection) -> ASGIApp:
     os.environ[SETTINGS] = settings
     _end_with(parent)
     try:
-        host, app = _make_host_and_app(waits=False)
+        host, app = _make_host_and_app(origin_from_json(origin), waits=False)
     except NinebrainsError as error:
         say(telling, {"failed": str(error)})
         sys.exit(1)
     return Supervised(host, app, telling)
 
 
-def _make_host_and_app(*, waits: bool = True) -> tuple[Host, ASGIApp]:
+def _make_host_and_app(origin: Origin | None = None, *, waits: bool = True) -> tuple[Host, ASGIApp]:
     from ninebrains.serving.host import Host
     from ninebrains.serving.http.app import make_app
     from ninebrains.serving.logs import start
@@ -63,7 +65,7 @@ def _make_host_and_app(*, waits: bool = True) -> tuple[Host, ASGIApp]:
 
     settings = Settings.model_validate_json(os.environ[SETTINGS])
     start(settings.log_level)
-    host = Host(settings)
+    host = Host(settings, origin)
     return host, make_app(host, waits=waits)
 
 

@@ -43,8 +43,12 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
 
 
 def _open(host: Host) -> None:
+    """Open a host; where that fails it stays unready, and says why."""
     try:
         host.open()
     except NinebrainsError as error:
         host.failure = str(error)
-        logging.getLogger("ninebrains.serving").error("%s", error)  # noqa: TRY400 - no fault of ours
+    except Exception as error:
+        host.failure = f"internal error: {type(error).__name__}: {error}"
+        logging.getLogger("ninebrains.serving").exception("the host could not be opened")
+        raise

@@ -1,0 +1,77 @@
+"""What is looked at before a host starts, so that what cannot work is told in one line."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from ninebrains.errors import SettingsError
+from ninebrains.serving.keys import Keys, is_loopback
+from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.settings import Settings, Tls
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that cannot be kept to on this machine.
+
+    Raises:
+        SettingsError: says which one, and what to do.
+        OutputError: nothing can be written to the folder for the state.
+    """
+    _check_sources(settings.sources)
+    if settings.tls is not None:
+        _check_tls(settings.tls)
+    ledger = Ledger(state_file(settings))
+    try:
+        _check_access(settings, ledger)
+    finally:
+        ledger.close()
+
+
+def state_file(settings: Settings) -> Path:
+    """The ledger of a host."""
+    from ninebrains.serving.host import state_folder
+
+    return state_folder(settings) / "host.db"
+
+
+def _check_sources(sources: tuple[Path, ...]) -> None:
+    if not sources:
+        raise SettingsError(
+            "sources: there is nothing to serve. Give a folder NAME/VERSION/, which may be empty "
+            "yet, or brain files: ninebrains serve models/"
+        )
+    for source in sources:
+        if not source.exists():
+            raise SettingsError(
+                f"sources: there is no {source}; expected a folder NAME/VERSION/, a brain or an "
+                "ONNX file"
+            )
+
+
+def _check_tls(tls: Tls) -> None:
+    for name, path in (("certificate", tls.certificate), ("key", tls.key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise SettingsError(
+                f"tls.{name}: {path} cannot be read: {error.strerror or error}; expected a PEM file"
+            ) from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(
+            f"tls: {tls.certificate} and {tls.key} do not go together: {error}; expected a "
+            "certificate and its key, without a password, in PEM"
+        ) from error
+
+
+def _check_access(settings: Settings, ledger: Ledger) -> None:
+    if is_loopback(settings.address) or settings.public is not None:
+        return
+    if not settings.keys and not Keys(ledger, settings).all():
+        raise SettingsError(
+            f"address: {settings.address} can be reached by others, and there is no key yet. Add "
+            "one under [keys] in the TOML file, or let everybody ask: --public infer --public "
+            "feedback; or listen on 127.0.0.1"
+        )
