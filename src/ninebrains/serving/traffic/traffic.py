@@ -1,16 +1,55 @@
-"""`Traffic`: which version answers a request."""
+"""`Traffic`: which version answers a request, and how that is changed.
+
+Routes are in the ledger; each worker holds a copy, takes over what others changed within one
+`refresh`, and never asks the ledger for a request. A change is one transaction: a request is
+answered by the old route or by the new one, in every worker.
+"""
 
 from __future__ import annotations
 
-from ninebrains.errors import MissingError
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ninebrains.errors import MissingError, RequestError
 from ninebrains.serving.asking import Asker, Chosen
-from ninebrains.serving.catalog import Catalog
+from ninebrains.serving.catalog import Catalog, Versions
+from ninebrains.serving.catalog import State as VersionState
 from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.traffic import states
+from ninebrains.serving.traffic.changes import (
+    arrived,
+    changed,
+    difference,
+    promoted,
+    rolled_back,
+)
+from ninebrains.serving.traffic.choosing import Plan, plan
 from ninebrains.serving.traffic.route import Route
+from ninebrains.serving.traffic.states import Happening, State, States
+
+HOST = "host"
+"""Who changed a route where nobody asked for it."""
+
+_NO_STATE = State()
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """Plans for the names, made when first asked for, while neither versions nor routes change."""
+
+    versions: Versions
+    states: States
+    names: tuple[str, ...]
+    plans: dict[str, Plan] = field(default_factory=dict)
 
 
 class Traffic:
-    """Which version answers a request.
+    """Which version answers a request. May be used from any thread.
+
+    All methods but `choose`, `shadows`, `names`, `state`, `route` and `held` use the ledger and may
+    block.
 
     Args:
         ledger: where routes are kept.
@@ -20,7 +59,13 @@ class Traffic:
     def __init__(self, ledger: Ledger, catalog: Catalog) -> None:
         self._ledger = ledger
         self._catalog = catalog
-        self._routes: dict[str, Route] = {}
+        self._states: States = {}
+        self._revision = -1
+        self._book = _Book({}, self._states, ())
+        self._looked_at: Versions | None = None
+        self._own = threading.local()
+        self._taking = threading.Lock()
+        states.prepare(ledger)
         catalog.held = self.held
 
     def choose(self, wanted: str, asker: Asker) -> Chosen:
@@ -33,27 +78,231 @@ class Traffic:
         Raises:
             MissingError: no such brain, version or alias is ready.
         """
-        del asker
-        name, _, version = wanted.partition("@")
+        book = self._newest_book()
+        found = book.plans.get(wanted)
+        if found is not None:
+            return found.choose(asker)
+        name, at, which = wanted.partition("@")
         ready = self._catalog.ready(name)
         if not ready:
-            raise MissingError(f"there is no brain {name!r} here")
-        if version.isdecimal():
-            if int(version) not in ready:
-                raise MissingError(f"{name} has no version {version} that is ready")
-            return Chosen(name, int(version), "version")
-        return Chosen(name, ready[-1], "stable")
+            raise MissingError(_nothing(name, book.versions))
+        if name not in book.plans:
+            book.plans[name] = plan(name, self.state(name), ready)
+        if not at:
+            return book.plans[name].choose(asker)
+        return _exact(book.plans[name], which, ready)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of which something can be asked."""
+        return self._newest_book().names
 
     def shadows(self, chosen: Chosen) -> tuple[Chosen, ...]:
-        """Who is to run along unseen with an answer."""
-        del chosen
-        return ()
+        """Who is to run along unseen with an answer, this time."""
+        found = self._newest_book().plans.get(chosen.name)
+        return () if found is None else found.unseen(chosen)
 
     def held(self, name: str) -> frozenset[int]:
         """Versions that the route of a name speaks of, so that they have to be loaded."""
-        route = self._routes.get(name, Route())
-        numbers = (route.stable, route.canary, route.shadow)
+        state = self.state(name)
+        route = state.route
+        numbers = {route.stable, route.canary, route.shadow}
+        if route.stable is not None:
+            numbers.add(route.previous)
+        elif route.arrival != "stable":
+            numbers.add(max(state.seen or (), default=None))
         return frozenset(number for number in numbers if number is not None)
 
+    def state(self, name: str) -> State:
+        """A name's route as this worker knows it, and what is remembered with it."""
+        return self._states.get(name, _NO_STATE)
+
+    def route(self, name: str) -> Route:
+        """How the requests for a name are shared.
+
+        Raises:
+            MissingError: there is no such name.
+        """
+        self._check_name(name)
+        return self.state(name).route
+
+    def history(self, name: str) -> tuple[Happening, ...]:
+        """What happened to a name's route, the latest first.
+
+        Raises:
+            MissingError: there is no such name.
+        """
+        self._check_name(name)
+        with self._ledger.reading() as rows:
+            return states.history(rows, name)
+
+    def change(self, name: str, by: str, *, why: str = "", **fields: object) -> Route:
+        """Change some fields of a name's route, all at once.
+
+        While a canary or a shadow is given and `stable` is None, stable is pinned to the version
+        that it is.
+
+        Args:
+            name: of the brain.
+            by: who asks for it, for the history.
+            why: for the history.
+            fields: of Route, but `previous`.
+
+        Returns:
+            The whole route as it is now.
+
+        Raises:
+            MissingError: there is no such name, or a version is not known.
+            RequestError: a field or value makes no sense.
+            OutputError: it could not be written. Nothing has changed then.
+        """
+        for alias in ("stable", "canary", "shadow"):
+            self._check_version(name, fields.get(alias))
+        return self._apply(
+            name, by, "change", why, lambda state: changed(name, state, fields, self._ready(name))
+        )
+
+    def promote(self, name: str, by: str, number: int | None = None, *, why: str = "") -> Route:
+        """Make the canary, or that version, stable; what was stable is remembered.
+
+        Whatever is being tried ends with it. A version that is stable already stays so.
+
+        Raises:
+            MissingError: there is no such name or version.
+            RequestError: there is no canary, and no number was given.
+            OutputError: it could not be written. Nothing has changed then.
+        """
+        self._check_version(name, number)
+        return self._apply(
+            name, by, "promote", why, lambda state: promoted(name, state, number, self._ready(name))
+        )
+
+    def roll_back(self, name: str, by: str, *, why: str = "") -> Route:
+        """End the canary, if one is being tried; otherwise make stable what was stable before.
+
+        So a roll-back undoes the last promotion, and another one undoes the roll-back.
+
+        Raises:
+            MissingError: there is no such name, or the version before is not known any more.
+            RequestError: there is nothing to go back to.
+            OutputError: it could not be written. Nothing has changed then.
+        """
+        self._check_name(name)
+        return self._apply(
+            name, by, "roll back", why, lambda state: rolled_back(name, state, self._ready(name))
+        )
+
+    def decide(self, name: str, look: Callable[[State], tuple[State, str, str]]) -> None:
+        """Let the host itself change a name's state, in a transaction.
+
+        Args:
+            name: of the brain.
+            look: gives the new state, what changed and why; the same state for no change.
+        """
+        with self._ledger.writing() as rows:
+            old = states.read(rows, name)
+            new, what, why = look(old)
+            if new != old:
+                states.write(rows, name, new)
+            if what:
+                states.note(rows, name, HOST, what, why)
+        if new != old:
+            self._take()
+
     def refresh(self) -> None:
-        """Take over what other workers changed."""
+        """Take over what other workers changed, and see which versions arrived."""
+        version = self._ledger.data_version()
+        if version != getattr(self._own, "version", None):
+            self._take()
+            # The number is that of this thread's own connection to the ledger.
+            self._own.version = version
+        versions = self._catalog.versions
+        if versions is not self._looked_at:
+            for name in versions:
+                self._look_for_arrivals(name, versions)
+            self._looked_at = versions
+
+    def _look_for_arrivals(self, name: str, versions: Versions) -> None:
+        ready = self._catalog.ready(name)
+        seen = self.state(name).seen
+        if not ready or (seen is not None and seen.issuperset(ready)):
+            return
+        known = [n for n, v in versions[name].items() if v.state is not VersionState.FAILED]
+
+        def arrive(state: State) -> tuple[State, str, str]:
+            return (*arrived(name, state, ready, known), "")
+
+        self.decide(name, arrive)
+
+    def _apply(
+        self, name: str, by: str, verb: str, why: str, step: Callable[[State], State]
+    ) -> Route:
+        with self._ledger.writing() as rows:
+            old = states.read(rows, name)
+            new = step(old)
+            if new.route.stable != old.route.stable:
+                self._check_version(name, new.route.stable)
+            if new != old:
+                states.write(rows, name, new)
+                told = difference(old.route, new.route)
+                states.note(rows, name, by, f"{verb}: {told}", why)
+        self._take()
+        return new.route
+
+    def _take(self) -> None:
+        """Read all routes anew, unless they are known already."""
+        with self._taking, self._ledger.reading() as rows:
+            revision = states.revision_of(rows)
+            if revision > self._revision:
+                self._states = states.read_all(rows)
+                self._revision = revision
+
+    def _newest_book(self) -> _Book:
+        book, versions, held = self._book, self._catalog.versions, self._states
+        if book.versions is not versions or book.states is not held:
+            names = tuple(name for name in versions if self._catalog.ready(name))
+            book = self._book = _Book(versions, held, names)
+        return book
+
+    def _ready(self, name: str) -> tuple[int, ...]:
+        return self._catalog.ready(name)
+
+    def _check_name(self, name: str) -> None:
+        if name not in self._catalog.versions:
+            raise MissingError(_nothing(name, self._catalog.versions))
+
+    def _check_version(self, name: str, number: object) -> None:
+        self._check_name(name)
+        if type(number) is not int or number < 1:
+            return  # none, or nonsense that the route itself refuses
+        if self._catalog.find(name, number).state is VersionState.FAILED:
+            raise RequestError(
+                f"{name}@{number} could not be loaded: {self._catalog.find(name, number).reason}",
+                409,
+            )
+
+
+def _exact(found: Plan, which: str, ready: tuple[int, ...]) -> Chosen:
+    """The version or alias that was asked for after the `@`."""
+    name = found.stable.name
+    if which == "stable":
+        return found.stable
+    if which == "canary" and found.canary is not None:
+        return found.canary
+    if which == "shadow" and found.shadow is not None:
+        return found.shadow
+    if which.isdecimal() and len(which) <= _MOST_DIGITS and int(which) in ready:
+        return Chosen(name, int(which), "version")
+    there = [*map(str, ready), "stable"]
+    there += [alias.variant for alias in (found.canary, found.shadow) if alias is not None]
+    raise MissingError(
+        f"there is no {name}@{which[:40]} that is ready; there is "
+        f"{', '.join(f'{name}@{one}' for one in there)}"
+    )
+
+
+def _nothing(name: str, versions: Versions) -> str:
+    if name in versions:
+        reasons = [v.reason for v in versions[name].values() if v.reason]
+        return f"no version of {name} is ready" + (f": {reasons[-1]}" if reasons else "")
+    there = ", ".join(sorted(versions)[:20])
+    return f"there is no brain {name[:80]!r} here; there is {there or 'none yet'}"
