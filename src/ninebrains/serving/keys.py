@@ -104,7 +104,7 @@ class Keys:
         if presented is None:
             holder = self.nobody
             if holder.scopes.isdisjoint(scopes):
-                raise AccessError(f"got no API key; this needs one for {_or(scopes)}. {_NOT_SENT}")
+                raise AccessError(f"got no API key; this needs one for {_or(scopes)}: {_NOT_SENT}")
             return holder
         data = presented if isinstance(presented, bytes) else presented.encode()
         digest = hashlib.sha256(data).digest()

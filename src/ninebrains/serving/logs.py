@@ -21,6 +21,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple, TextIO
 
+import orjson
+
 _SECRETS = re.compile(r"nb_[A-Za-z0-9_-]{8,}|(?<=\?)[^\s\"'<>]+|(?<=//)[^\s/\"'<>@]+(?=@)")
 _DEAR = ("httpx", "httpcore", "multipart", "python_multipart", "asyncio", "PIL")
 _PAUSE_SECONDS = 0.1
@@ -180,7 +182,11 @@ def _line_of(visit: Visit, is_plain: bool) -> str:
 def _line(seconds: float, level: str, told: dict[str, Plain], is_plain: bool) -> str:
     when = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     if not is_plain:
-        return json.dumps({"time": f"{when[:-6]}Z", "level": level, **told}) + "\n"
+        whole = {"time": f"{when[:-6]}Z", "level": level, **told}
+        try:
+            return orjson.dumps(whole).decode() + "\n"
+        except TypeError:  # a path may hold halves of letters
+            return json.dumps(whole) + "\n"
     trace = told.pop("exception", None)
     event, *rest = (_plain(name, value) for name, value in told.items())
     after = "" if trace is None else f"\n{trace}"

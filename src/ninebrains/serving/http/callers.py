@@ -42,6 +42,7 @@ class Caller:
         scopes: what the key allows, or what anybody may do.
         asker: user, consent and headers (without keys and cookies).
         brains: the names that were asked for; a route fills it in for the access log.
+        is_told: whether the log has been told why the request failed.
     """
 
     request_id: str
@@ -49,6 +50,7 @@ class Caller:
     scopes: frozenset[Scope] = frozenset()
     asker: Asker = _NOBODY
     brains: Sequence[str] = ()
+    is_told: bool = False
 
     def asker_with(self, user: str | None = None, consent: bool | None = None) -> Asker:
         """The asker, where the body of the request says more of them."""

@@ -45,6 +45,7 @@ from ninebrains.errors import (
     SettingsError,
 )
 from ninebrains.serving.http.callers import caller_of
+from ninebrains.serving.http.heads import MOST_SHOWN
 
 _log = logging.getLogger("ninebrains.serving")
 
@@ -64,7 +65,6 @@ _KINDS: tuple[tuple[type[NinebrainsError], int, str], ...] = (
 _CODES = {404: "missing", 401: "access", 403: "access", 429: "overload", 503: "closed"}
 _PUTTING_UP = ("/admin/", "/v2/repository/")
 _RETRY_SECONDS = 1.0
-_MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,10 @@ async def respond(request: Request, error: Exception) -> Response:
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
-HANDLERS: dict[type[Exception], Handler] = {NinebrainsError: respond, HTTPException: respond}
-"""For Starlette and FastAPI applications behind the guard, which sees to all other exceptions."""
+HANDLERS: dict[type[Exception], Handler] = dict.fromkeys(
+    (NinebrainsError, HTTPException, Exception), respond
+)
+"""For Starlette and FastAPI applications behind the guard."""
 
 
 def _headers(error: NinebrainsError, status: int) -> dict[str, str]:
@@ -158,10 +160,10 @@ def _of_starlette(error: HTTPException, path: str) -> Fault:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     code = _CODES.get(error.status_code, "request" if error.status_code < 500 else "internal")
     if error.status_code == 404 and error.detail == "Not Found":
-        message = f"there is nothing at {path[:_MOST_CHARACTERS]}; see /docs for what there is"
+        message = f"there is nothing at {path[:MOST_SHOWN]}; see /docs for what there is"
     elif error.status_code == 405:
         expected = headers.get("allow", "another method")
-        message = f"{path[:_MOST_CHARACTERS]} does not take this method; expected {expected}"
+        message = f"{path[:MOST_SHOWN]} does not take this method; expected {expected}"
     else:
         message = str(error.detail)
     return Fault(error.status_code, code, message, headers)

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 
 from ninebrains.errors import NinebrainsError, OverloadError, RequestError
-from ninebrains.serving.asking import Asker
+from ninebrains.serving.http import heads
 from ninebrains.serving.http.access import Rule, rule_of
 from ninebrains.serving.http.callers import PLACE, Caller
 from ninebrains.serving.http.faults import Fault, fault_of
@@ -35,19 +33,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ninebrains.serving")
 
-_ID_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-"
-_MOST_HEADERS = 100
-_MOST_USER = 256
 _PATIENCE_SECONDS = 0.05
 """After this time it is worth looking whether the client is still there."""
 _LOOK_SECONDS = 0.25
 _LEFTOVER_BYTES = 8 * 2**20
 _LEFTOVER_SECONDS = 5.0
-_PRIVATE = ("authorization", "x-api-key", "cookie", "proxy-authorization", "x-user-key")
-_TRUTH = {
-    **dict.fromkeys(("1", "true", "yes", "on"), True),
-    **dict.fromkeys(("0", "false", "no", "off", ""), False),
-}
 _GONE = 499
 
 
@@ -112,7 +102,7 @@ class _Watched:
         self._path: str = scope["path"]
         self._rule = rule_of(scope["method"], self._path)
         self._head: dict[bytes, bytes] = dict(scope["headers"])
-        self._has_body = self._announces_body()
+        self._has_body = heads.announces_body(scope, self._head)
         self._is_whole = not self._has_body
         self._num_bytes = 0
         self._is_reading = self._is_started = self._is_done = self._is_gone = False
@@ -122,7 +112,7 @@ class _Watched:
         self._holder: Holder | None = None
         self._watch: asyncio.Task[Message] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._caller = Caller(self._request_id())
+        self._caller = Caller(heads.request_id(self._head))
         scope[PLACE] = self._caller
 
     async def run(self) -> None:
@@ -140,9 +130,9 @@ class _Watched:
     def _let_in(self) -> None:
         """Check everything that can be known before the body comes."""
         limits = self._guard.host.settings.limits
-        self._check_head(limits.header_bytes)
+        heads.check_size(self._scope, limits.header_bytes)
         self._check_key(self._rule)
-        self._caller.asker = self._asker()
+        self._caller.asker = heads.asker(self._scope, self._head)
         uploads = self._rule.uploads
         self._most_bytes = limits.upload_bytes if uploads else limits.body_bytes
         self._deadline = self._began + (limits.upload_seconds if uploads else limits.body_seconds)
@@ -304,10 +294,12 @@ class _Watched:
             self._fault = fault_of(error, self._path)
             if self._fault.status < 500:
                 return
+        if self._caller.is_told:
+            return
         _log.error(
             "internal",
             exc_info=error,
-            extra={"request_id": self._caller.request_id, "path": self._path[:200]},
+            extra={"request_id": self._caller.request_id, "path": self._path[: heads.MOST_SHOWN]},
         )
 
     def _note(self) -> None:
@@ -328,76 +320,16 @@ class _Watched:
             )
         )
 
-    def _announces_body(self) -> bool:
-        length = self._head.get(b"content-length")
-        if length is not None:
-            return length != b"0"
-        if b"transfer-encoding" in self._head:
-            return True
-        is_older = self._scope["http_version"].startswith("1")
-        return not is_older and self._scope["method"] not in {"GET", "HEAD"}
-
-    def _request_id(self) -> str:
-        given = self._head.get(b"x-request-id", b"")
-        if 0 < len(given) <= 128 and not given.translate(None, _ID_LETTERS):
-            return given.decode()
-        return os.urandom(8).hex()
-
-    def _check_head(self, most_bytes: int) -> None:
-        headers = self._scope["headers"]
-        if len(headers) > _MOST_HEADERS:
-            raise RequestError(f"got {len(headers)} headers; expected at most {_MOST_HEADERS}", 431)
-        num_bytes = sum([len(name) + len(value) for name, value in headers])
-        if num_bytes > most_bytes:
-            raise RequestError(
-                f"got headers of {num_bytes:,} bytes; expected at most {most_bytes:,}", 431
-            )
-        num_bytes = len(self._path) + len(self._scope["query_string"])
-        if num_bytes > most_bytes:
-            raise RequestError(
-                f"got a URL of {num_bytes:,} bytes; expected at most {most_bytes:,}", 414
-            )
-
     def _check_key(self, rule: Rule) -> None:
         keys = self._guard.host.keys
         if not rule.scopes:
             return
-        presented = self._presented()
+        presented = heads.presented_key(self._head)
         if presented is None and rule.is_page and keys.is_local:
             return
         self._holder = holder = keys.check(presented, *rule.scopes)
         self._caller.key = holder.name
         self._caller.scopes = holder.scopes
-
-    def _presented(self) -> bytes | None:
-        """The key that came with the request; it may be none."""
-        header = self._head.get(b"authorization")
-        if header is not None:
-            kind, _space, key = header.partition(b" ")
-            return key.strip() if kind.lower() == b"bearer" else header
-        return self._head.get(b"x-api-key")
-
-    def _asker(self) -> Asker:
-        head = self._head
-        user, consent = head.get(b"x-user-key", b""), head.get(b"x-consent", b"")
-        named, agreed = _text(user), consent.decode("latin-1")
-        query = self._scope["query_string"]
-        if b"user=" in query or b"consent=" in query:
-            found = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-            named, agreed = found.get("user", named), found.get("consent", agreed)
-        if len(named) > _MOST_USER:
-            raise RequestError(
-                f"got {len(named)} characters as the key of a user; expected at most {_MOST_USER}"
-            )
-        if (is_agreed := _TRUTH.get(agreed.strip().lower())) is None:
-            raise RequestError(f"got {agreed[:40]!r} as consent; expected 'true' or 'false'")
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in self._scope["headers"]
-        }
-        for name in _PRIVATE:
-            headers.pop(name, None)
-        return Asker(named, headers, is_agreed)
 
     def _too_large(self, length: int | None) -> RequestError:
         got = f"{self._most_bytes:,} bytes and more" if length is None else f"{length:,} bytes"
@@ -406,11 +338,3 @@ class _Watched:
             "photos in one request",
             413,
         )
-
-
-def _text(value: bytes) -> str:
-    """A header's text: UTF-8 as most send it, else Latin-1 as HTTP has it."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
