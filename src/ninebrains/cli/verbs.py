@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ninebrains.cli import brain, data, trunk
+from ninebrains.cli import brain, data, keys, trunk
 from ninebrains.cli.bench import bench
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
@@ -33,6 +33,7 @@ app.command()(tune)
 app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")
+app.add_typer(keys.app, name="keys")
 app.command()(demo)
 app.command()(doctor)
 

@@ -1,0 +1,140 @@
+"""`ninebrains keys`: who may ask a host, correct it, and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from ninebrains.errors import ExtraError, SettingsError
+
+if TYPE_CHECKING:
+    from ninebrains.serving.keys import KeyEntry, Keys
+
+app = typer.Typer(no_args_is_help=True, help="Add, list and remove API keys of a host.")
+
+_Repository = Annotated[
+    Optional[Path], typer.Option(help="The folder of brains that the host serves.")
+]
+_State = Annotated[
+    Optional[Path], typer.Option(help="Folder for what outlives the host, as given to `serve`.")
+]
+_Config = Annotated[Optional[Path], typer.Option(help="TOML file, as given to `serve`.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_Name = Annotated[str, typer.Argument(help="Name of the key; it appears in logs.")]
+
+
+@app.command()
+def add(
+    name: _Name,
+    scope: Annotated[
+        Optional[list[str]],
+        typer.Option(help="infer, feedback or admin. May be repeated; default: the first two."),
+    ] = None,
+    requests_per_second: Annotated[
+        Optional[float], typer.Option(help="How many requests a second, on average.")
+    ] = None,
+    at_once: Annotated[Optional[int], typer.Option(help="How many requests at a time.")] = None,
+    repository: _Repository = None,
+    state: _State = None,
+    config: _Config = None,
+    as_json: _Json = False,
+) -> None:
+    """Make a key and print it, this once. A running host knows it at once."""
+    from ninebrains.cli.console import print_json
+
+    with _keys(repository, state, config) as keys:
+        scopes = scope or ["infer", "feedback"]
+        secret = keys.add(
+            name,
+            scopes,  # type: ignore[arg-type] # what is no scope is told by name
+            requests_per_second=requests_per_second,
+            at_once=at_once,
+        )
+    if as_json:
+        print_json({"name": name, "key": secret, "scopes": scopes})
+        return
+    typer.echo(secret)
+    typer.echo("Keep it now: only its hash is stored, and nobody can show it again.", err=True)
+
+
+@app.command("list")
+def list_command(
+    repository: _Repository = None,
+    state: _State = None,
+    config: _Config = None,
+    as_json: _Json = False,
+) -> None:
+    """Show all keys by name, with what they allow."""
+    from dataclasses import asdict
+
+    from ninebrains.cli.console import print_json
+
+    with _keys(repository, state, config) as keys:
+        entries = keys.all()
+    if as_json:
+        print_json([asdict(entry) for entry in entries])
+        return
+    for entry in entries:
+        typer.echo(f"{entry.name:<24} {','.join(entry.scopes):<22} {_limits(entry)}".rstrip())
+    if not entries:
+        typer.echo("There are no keys; `ninebrains keys add NAME` makes one.", err=True)
+
+
+@app.command()
+def remove(
+    name: _Name,
+    repository: _Repository = None,
+    state: _State = None,
+    config: _Config = None,
+    as_json: _Json = False,
+) -> None:
+    """Forget a key. A running host refuses it at once."""
+    from ninebrains.cli.console import print_json
+
+    with _keys(repository, state, config) as keys:
+        keys.remove(name)
+    if as_json:
+        print_json({"removed": name})
+        return
+    typer.echo(f"removed {name}")
+
+
+def _limits(entry: KeyEntry) -> str:
+    rate, at_once = entry.requests_per_second, entry.at_once
+    told = [
+        *([] if rate is None else [f"{rate:g} a second"]),
+        *([] if at_once is None else [f"{at_once} at once"]),
+        *(["from the settings"] if entry.source == "settings" else []),
+    ]
+    return ", ".join(told)
+
+
+@contextmanager
+def _keys(repository: Path | None, state: Path | None, config: Path | None) -> Iterator[Keys]:
+    """The keys of the host that these settings would start."""
+    try:
+        from ninebrains.serving.host import state_folder
+        from ninebrains.serving.keys import Keys
+        from ninebrains.serving.ledger import Ledger
+        from ninebrains.serving.reading import read_settings
+    except ImportError as error:
+        raise ExtraError(
+            f'{error.name} is missing; serving needs: pip install "ninebrains[serve]"'
+        ) from error
+    given: dict[str, object] = {}
+    if repository is not None:
+        if not repository.is_dir():
+            raise SettingsError(f"{repository} is no folder; expected the one that is served")
+        given["sources"] = [repository]
+    if state is not None:
+        given["state"] = state
+    settings = read_settings(given, config)
+    ledger = Ledger(state_folder(settings) / "host.db")
+    try:
+        yield Keys(ledger, settings)
+    finally:
+        ledger.close()
