@@ -24,6 +24,8 @@ from ninebrains.places import data_folder
 from ninebrains.serving.asking import Answered, Answers, Asker, Chosen, Options
 from ninebrains.serving.catalog import Catalog
 from ninebrains.serving.chores import Chores
+from ninebrains.serving.feedback import Feedback
+from ninebrains.serving.feedback.truths import facts_of
 from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import NUM_LABELS, Seal
@@ -59,6 +61,7 @@ class Host:
         keys: who may do what.
         catalog: which versions there are.
         traffic: who answers whom.
+        feedback: takes what people say about answers, and keeps photos.
         watchers: are told of every answer.
         timers: are told how long every photo took: milliseconds by step, and seconds in all.
         adopters: are told of settings that changed while serving, in a thread of the host's.
@@ -84,9 +87,19 @@ class Host:
         )
         self.catalog = Catalog(self.mind, settings, self.ledger)
         self.traffic = Traffic(self.ledger, self.catalog)
-        self.watchers: list[Watcher] = []
+        self.feedback = Feedback(
+            self.ledger,
+            self.seal,
+            state_folder(settings) / "photos",
+            settings.feedback,
+            describe=lambda name, number: facts_of(self.catalog.find(name, number)),
+        )
+        self.watchers: list[Watcher] = [self.feedback]
         self.timers: list[Callable[[Mapping[str, float], float], None]] = []
-        self.adopters: list[Callable[[Settings], None]] = [self.keys.adopt]
+        self.adopters: list[Callable[[Settings], None]] = [
+            self.keys.adopt,
+            lambda changed: self.feedback.adopt(changed.feedback),
+        ]
         self._reloading = Reloading(self.ledger, settings, origin)
         self.is_ready = False
         self.is_draining = False
@@ -103,6 +116,7 @@ class Host:
         self._chores.start("settings", 0.25, self._adopt)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
         self._chores.start("wishes", 0.05, self.catalog.follow)
+        self._chores.start("photos", 0.2, self.feedback.flush)
         self.is_ready = not self.is_draining
 
     def reload(self, settings: Settings | None = None) -> Reloaded:
@@ -132,6 +146,7 @@ class Host:
         self.is_ready = False
         self._chores.close()
         self.mind.close(drain=True, timeout=self.settings.drain_seconds)
+        self.feedback.close()
         self.ledger.close()
 
     async def answer(
@@ -183,7 +198,7 @@ class Host:
         options: Options,
     ) -> tuple[tuple[Chosen, ...], Future[Inferences]]:
         """Send a request off; a version may go away just then, and another one take its place."""
-        names = tuple(self.catalog.versions) if wanted is None else tuple(dict.fromkeys(wanted))
+        names = self.catalog.names if wanted is None else tuple(dict.fromkeys(wanted))
         for left in reversed(range(_CHANGED_UNDERNEATH)):
             chosen = tuple(
                 name if isinstance(name, Chosen) else self.traffic.choose(name, asker)

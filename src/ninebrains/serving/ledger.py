@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from ninebrains.errors import OutputError
 
 _BUSY_SECONDS = 10.0
+_SETTLING_TRIES = 20
+_SETTLING_SECONDS = 0.05
 
 
 class Ledger:
@@ -85,6 +88,24 @@ class Ledger:
             row = self._connection().execute("PRAGMA data_version").fetchone()
         return int(row[0])
 
+    def settle(self) -> None:
+        """Empty the journal, so that nothing of what was deleted is left in it.
+
+        Raises:
+            OutputError: somebody is reading an older state; what was deleted is so all the same.
+        """
+        with self._blaming():
+            connection = self._connection()
+            for _ in range(_SETTLING_TRIES):
+                (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not is_busy:
+                    return
+                time.sleep(_SETTLING_SECONDS)
+        raise OutputError(
+            f"what was deleted is gone from {self.path}, but traces of it are left in its journal "
+            "because another program is reading. Do the same once more."
+        )
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
@@ -103,6 +124,7 @@ class Ledger:
             found.row_factory = sqlite3.Row
             found.execute("PRAGMA journal_mode = WAL")
             found.execute("PRAGMA synchronous = FULL")
+            found.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
             self._own.connection = found
             with self._lock:
                 self._all.append(found)
