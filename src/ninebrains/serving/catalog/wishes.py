@@ -1,0 +1,118 @@
+"""What people asked to load or unload, whatever the policy says: kept, and the same in all workers.
+
+A row says of one version whether it is wanted. A row of number 0 says that of the name nothing is
+wanted but what other rows name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ninebrains.serving.ledger import Ledger
+
+_WHOLE_NAME = 0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS wishes (
+    name TEXT NOT NULL, number INTEGER NOT NULL, is_wanted INTEGER NOT NULL,
+    PRIMARY KEY (name, number)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for of one name.
+
+    Attributes:
+        loaded: numbers to load in any case.
+        unloaded: numbers not to load in any case.
+        is_off: load nothing but `loaded`.
+    """
+
+    loaded: frozenset[int] = frozenset()
+    unloaded: frozenset[int] = frozenset()
+    is_off: bool = False
+
+    def refuses(self, number: int) -> bool:
+        """Whether a version was asked to go."""
+        return number in self.unloaded or (self.is_off and number not in self.loaded)
+
+
+NONE = Wish()
+
+
+class Wishes:
+    """The wishes of all names, as they were when they were last read.
+
+    Args:
+        ledger: where they are kept.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._wishes: dict[str, Wish] = {}
+        ledger.prepare(_TABLES)
+
+    def of(self, name: str) -> Wish:
+        """What was asked for of a name."""
+        return self._wishes.get(name, NONE)
+
+    def read(self) -> bool:
+        """Read them again; whether any changed.
+
+        Raises:
+            OutputError: the ledger cannot be read.
+        """
+        with self._ledger.reading() as rows:
+            found = rows.execute("SELECT name, number, is_wanted FROM wishes").fetchall()
+        numbers: dict[str, dict[int, bool]] = {}
+        for name, number, is_wanted in found:
+            numbers.setdefault(name, {})[number] = bool(is_wanted)
+        wishes = {name: _wish(rows) for name, rows in numbers.items()}
+        has_changed = wishes != self._wishes
+        self._wishes = wishes
+        return has_changed
+
+    def load(self, name: str, number: int | None) -> None:
+        """Ask for a version in any case; None: for what the policy says, and nothing else.
+
+        Raises:
+            OutputError: that cannot be kept.
+        """
+        self._put(name, number, is_wanted=True)
+
+    def unload(self, name: str, number: int | None) -> None:
+        """Ask for a version to go; None: for all of the name.
+
+        Raises:
+            OutputError: that cannot be kept.
+        """
+        self._put(name, number, is_wanted=False)
+
+    def _put(self, name: str, number: int | None, *, is_wanted: bool) -> None:
+        with self._ledger.writing() as rows:
+            if number is None:
+                rows.execute("DELETE FROM wishes WHERE name = ?", (name,))
+            if number is not None or not is_wanted:
+                row = (name, _WHOLE_NAME if number is None else number, is_wanted)
+                rows.execute("INSERT OR REPLACE INTO wishes VALUES (?, ?, ?)", row)
+        self.read()
+
+    def forget(self, name: str, number: int) -> None:
+        """Drop the wish for a version that was deleted.
+
+        Raises:
+            OutputError: that cannot be kept.
+        """
+        with self._ledger.writing() as rows:
+            rows.execute("DELETE FROM wishes WHERE name = ? AND number = ?", (name, number))
+        self.read()
+
+
+def _wish(numbers: dict[int, bool]) -> Wish:
+    is_off = not numbers.pop(_WHOLE_NAME, True)
+    return Wish(
+        frozenset(number for number, is_wanted in numbers.items() if is_wanted),
+        frozenset(number for number, is_wanted in numbers.items() if not is_wanted),
+        is_off,
+    )
