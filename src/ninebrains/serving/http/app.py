@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from ninebrains.errors import NinebrainsError
 from ninebrains.serving.host import Host
-from ninebrains.serving.http import health, infer
+from ninebrains.serving.http import health, infer, inference, tensorflow
 from ninebrains.serving.http.faults import HANDLERS
 from ninebrains.serving.http.guard import Guard
 
@@ -35,7 +35,12 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
         await asyncio.to_thread(host.close)
 
     return Starlette(
-        routes=[*infer.routes(host), *health.routes(host)],
+        routes=[
+            *infer.routes(host),
+            *tensorflow.routes(host),
+            *inference.routes(host),
+            *health.routes(host),
+        ],
         lifespan=life,
         middleware=[Middleware(Guard, host=host)],
         exception_handlers=HANDLERS,
