@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -27,10 +27,11 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
-        opening = asyncio.create_task(asyncio.to_thread(_open, host))
-        if waits:
-            await opening
-        yield
+        async with _grpc(host):
+            opening = asyncio.create_task(asyncio.to_thread(_open, host))
+            if waits:
+                await opening
+            yield
         await opening
         await asyncio.to_thread(host.close)
 
@@ -45,6 +46,15 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
         middleware=[Middleware(Guard, host=host)],
         exception_handlers=HANDLERS,
     )
+
+
+def _grpc(host: Host) -> AbstractAsyncContextManager[object]:
+    """While gRPC calls are answered too, where that is wanted."""
+    if host.settings.grpc_port is None:
+        return nullcontext()
+    from ninebrains.serving.grpc.server import answering_grpc
+
+    return answering_grpc(host)
 
 
 def _open(host: Host) -> None:

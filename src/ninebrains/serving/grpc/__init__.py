@@ -1,0 +1,1 @@
+"""gRPC: TensorFlow Serving's services, the Open Inference Protocol's, and the health service."""
