@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ninebrains.errors import BrainError, MissingError, NinebrainsError
+from ninebrains.errors import BrainError, ClosedError, MissingError, NinebrainsError
 from ninebrains.images import Limits, PhotoSource
 from ninebrains.mind import Inferences, Mind
 from ninebrains.places import data_folder
@@ -31,6 +31,9 @@ from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import NUM_LABELS, Seal
 from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
+from ninebrains.serving.traffic.counts import Counts
+from ninebrains.serving.traffic.judging import Judge
+from ninebrains.serving.traffic.shadowing import Shadowing
 from ninebrains.serving.traffic.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -61,6 +64,9 @@ class Host:
         keys: who may do what.
         catalog: which versions there are.
         traffic: who answers whom.
+        counts: what became of the requests, by version.
+        judge: decides on versions that are being tried, where they have a gate.
+        shadowing: asks versions that run along unseen.
         feedback: takes what people say about answers, and keeps photos.
         watchers: are told of every answer.
         timers: are told how long every photo took: milliseconds by step, and seconds in all.
@@ -76,7 +82,7 @@ class Host:
             max_bytes=settings.limits.photo_bytes, max_pixels=settings.limits.photo_pixels
         )
         self.ledger = Ledger(state_folder(settings) / "host.db")
-        self.seal = Seal(_secret(self.ledger))
+        self.seal = Seal(secret_of(self.ledger))
         self.keys = Keys(self.ledger, settings)
         self.mind = Mind(
             threads=settings.mind.threads,
@@ -87,14 +93,18 @@ class Host:
         )
         self.catalog = Catalog(self.mind, settings, self.ledger)
         self.traffic = Traffic(self.ledger, self.catalog)
+        self.counts = Counts(self.ledger, self.traffic.state)
+        self.judge = Judge(self.ledger, self.catalog, self.traffic)
+        self.shadowing = Shadowing(self.mind, self.traffic, self.counts, settings.mind.max_pending)
         self.feedback = Feedback(
             self.ledger,
             self.seal,
             state_folder(settings) / "photos",
             settings.feedback,
             describe=lambda name, number: facts_of(self.catalog.find(name, number)),
+            confirmed=self.counts.confirmed,
         )
-        self.watchers: list[Watcher] = [self.feedback]
+        self.watchers: list[Watcher] = [self.counts, self.feedback]
         self.timers: list[Callable[[Mapping[str, float], float], None]] = []
         self.adopters: list[Callable[[Settings], None]] = [
             self.keys.adopt,
@@ -112,6 +122,8 @@ class Host:
         self.traffic.refresh()
         self.catalog.refresh()
         self._chores.start("routes", 0.05, self.traffic.refresh)
+        self._chores.start("counts", 1.0, self.counts.flush)
+        self._chores.start("gates", 1.0, self.judge.look)
         self._chores.start("keys", 0.05, self.keys.refresh)
         self._chores.start("settings", 0.25, self._adopt)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
@@ -147,6 +159,7 @@ class Host:
         self._chores.close()
         self.mind.close(drain=True, timeout=self.settings.drain_seconds)
         self.feedback.close()
+        self.counts.close()
         self.ledger.close()
 
     async def answer(
@@ -175,6 +188,7 @@ class Host:
         asker, options = asker or Asker(), options or Options()
         began = time.perf_counter()
         chosen, future = self._ask(photo, wanted, asker, options)
+        self.shadowing.follow(photo, chosen, future)
         try:
             inferences = await asyncio.wrap_future(future)
         except NinebrainsError as error:
@@ -200,12 +214,7 @@ class Host:
         """Send a request off; a version may go away just then, and another one take its place."""
         names = self.catalog.names if wanted is None else tuple(dict.fromkeys(wanted))
         for left in reversed(range(_CHANGED_UNDERNEATH)):
-            chosen = tuple(
-                name if isinstance(name, Chosen) else self.traffic.choose(name, asker)
-                for name in names
-            )
-            if not chosen:
-                raise MissingError("there is no brain here yet")
+            chosen = self._choose(names, asker)
             try:
                 return chosen, self.mind.submit(
                     photo,
@@ -219,6 +228,21 @@ class Host:
                 if not left or all(one.member in self.mind for one in chosen):
                     raise
         raise AssertionError("the last try raises")
+
+    def _choose(self, names: Sequence[str | Chosen], asker: Asker) -> tuple[Chosen, ...]:
+        try:
+            if not names:
+                raise MissingError("there is no brain here yet")  # noqa: TRY301 - as any other
+            return tuple(
+                name if isinstance(name, Chosen) else self.traffic.choose(name, asker)
+                for name in names
+            )
+        except MissingError:
+            if self.is_ready or self.is_draining:
+                raise
+            raise ClosedError(
+                "the host is not ready: its brains are being loaded; try again in a moment"
+            ) from None
 
     def _answered(
         self,
@@ -269,7 +293,7 @@ def state_folder(settings: Settings) -> Path:
     return data_folder() / "serving"
 
 
-def _secret(ledger: Ledger) -> bytes:
+def secret_of(ledger: Ledger) -> bytes:
     """The host's own secret, made once."""
     ledger.prepare("CREATE TABLE IF NOT EXISTS secret (one INTEGER PRIMARY KEY, value BLOB)")
     with ledger.writing() as rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -89,6 +90,7 @@ class Route(Group):
         return self
 
 
+@lru_cache(1024)
 def app_version(text: str) -> AppVersion | None:
     """A version as something that can be compared; None where there is none.
 

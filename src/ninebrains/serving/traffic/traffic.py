@@ -24,7 +24,7 @@ from ninebrains.serving.traffic.changes import (
     promoted,
     rolled_back,
 )
-from ninebrains.serving.traffic.choosing import Plan, plan
+from ninebrains.serving.traffic.choosing import Plan, plan, stable_of
 from ninebrains.serving.traffic.route import Route
 from ninebrains.serving.traffic.states import Happening, State, States
 
@@ -41,14 +41,13 @@ class _Book:
 
     versions: Versions
     states: States
-    names: tuple[str, ...]
     plans: dict[str, Plan] = field(default_factory=dict)
 
 
 class Traffic:
     """Which version answers a request. May be used from any thread.
 
-    All methods but `choose`, `shadows`, `names`, `state`, `route` and `held` use the ledger and may
+    All methods but `choose`, `shadows`, `state`, `route` and `held` use the ledger and may
     block.
 
     Args:
@@ -61,12 +60,13 @@ class Traffic:
         self._catalog = catalog
         self._states: States = {}
         self._revision = -1
-        self._book = _Book({}, self._states, ())
+        self._book = _Book({}, self._states)
         self._looked_at: Versions | None = None
         self._own = threading.local()
         self._taking = threading.Lock()
         states.prepare(ledger)
         catalog.held = self.held
+        catalog.answering = self.answering
 
     def choose(self, wanted: str, asker: Asker) -> Chosen:
         """The version that answers.
@@ -92,10 +92,6 @@ class Traffic:
             return book.plans[name].choose(asker)
         return _exact(book.plans[name], which, ready)
 
-    def names(self) -> tuple[str, ...]:
-        """The names of which something can be asked."""
-        return self._newest_book().names
-
     def shadows(self, chosen: Chosen) -> tuple[Chosen, ...]:
         """Who is to run along unseen with an answer, this time."""
         found = self._newest_book().plans.get(chosen.name)
@@ -110,6 +106,12 @@ class Traffic:
             numbers.add(route.previous)
         elif route.arrival != "stable":
             numbers.add(max(state.seen or (), default=None))
+        return frozenset(number for number in numbers if number is not None)
+
+    def answering(self, name: str) -> frozenset[int]:
+        """Versions that requests for a name may be sent to just now, so that they must stay."""
+        state = self.state(name)
+        numbers = {stable_of(state, self._catalog.ready(name)), state.route.canary}
         return frozenset(number for number in numbers if number is not None)
 
     def state(self, name: str) -> State:
@@ -259,8 +261,7 @@ class Traffic:
     def _newest_book(self) -> _Book:
         book, versions, held = self._book, self._catalog.versions, self._states
         if book.versions is not versions or book.states is not held:
-            names = tuple(name for name in versions if self._catalog.ready(name))
-            book = self._book = _Book(versions, held, names)
+            book = self._book = _Book(versions, held)
         return book
 
     def _ready(self, name: str) -> tuple[int, ...]:
