@@ -31,6 +31,7 @@ from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import NUM_LABELS, Seal
 from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
+from ninebrains.serving.statistics import Statistics
 from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.judging import Judge
 from ninebrains.serving.traffic.shadowing import Shadowing
@@ -68,6 +69,7 @@ class Host:
         judge: decides on versions that are being tried, where they have a gate.
         shadowing: asks versions that run along unseen.
         feedback: takes what people say about answers, and keeps photos.
+        statistics: how often versions answered in this process, and how long it took.
         watchers: are told of every answer.
         timers: are told how long every photo took: milliseconds by step, and seconds in all.
         adopters: are told of settings that changed while serving, in a thread of the host's.
@@ -104,7 +106,8 @@ class Host:
             describe=lambda name, number: facts_of(self.catalog.find(name, number)),
             confirmed=self.counts.confirmed,
         )
-        self.watchers: list[Watcher] = [self.counts, self.feedback]
+        self.statistics = Statistics()
+        self.watchers: list[Watcher] = [self.counts, self.feedback, self.statistics]
         self.timers: list[Callable[[Mapping[str, float], float], None]] = []
         self.adopters: list[Callable[[Settings], None]] = [
             self.keys.adopt,

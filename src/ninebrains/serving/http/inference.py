@@ -148,8 +148,8 @@ async def metadata(host: Host, request: Request) -> Response:
             "name": chosen.name,
             "versions": [str(number) for number in host.catalog.ready(chosen.name)],
             "platform": PLATFORM,
-            "inputs": [_described(tensor) for tensor in INPUTS],
-            "outputs": [_described(tensor) for tensor in outputs],
+            "inputs": [described(tensor) for tensor in INPUTS],
+            "outputs": [described(tensor) for tensor in outputs],
         }
     )
 
@@ -189,7 +189,7 @@ async def stats(host: Host, request: Request) -> Response:
         found = _of(host.catalog.versions.get(name, {}))
         if not found:
             raise MissingError(f"there is no brain {name[:100]!r} here")
-    return _reply({"model_stats": [_counted(version) for version in found]})
+    return _reply({"model_stats": [host.statistics.of(one.name, one.number) for one in found]})
 
 
 async def index(host: Host, request: Request) -> Response:
@@ -199,7 +199,7 @@ async def index(host: Host, request: Request) -> Response:
     if not isinstance(only_ready, bool):
         raise RequestError('"ready" is neither true nor false')
     told = [
-        _indexed(version)
+        indexed(version)
         for numbers in host.catalog.versions.values()
         for version in _of(numbers)
         if version.state.value == "ready" or not only_ready
@@ -268,7 +268,8 @@ def _options(options: Options, parameters: Parameters, longest_ms: float) -> Opt
     return Options(deadline_ms=min(timeout / 1000, longest_ms), priority=options.priority)
 
 
-def _described(tensor: Tensor) -> dict[str, object]:
+def described(tensor: Tensor) -> dict[str, object]:
+    """A tensor as the protocol tells of it."""
     datatype = DATATYPES[tensor.dtype]
     return {"name": tensor.name, "datatype": datatype, "shape": list(tensor.shape)}
 
@@ -279,27 +280,14 @@ def _configured(tensor: Tensor) -> dict[str, object]:
     return {"name": tensor.name, "data_type": f"TYPE_{kind}", "dims": list(tensor.shape)}
 
 
-def _indexed(version: Version) -> dict[str, object]:
+def indexed(version: Version) -> dict[str, object]:
+    """A version as the index of the repository tells of it."""
     state = _STATES.get(version.state.value, "UNAVAILABLE")
     return {
         "name": version.name,
         "version": str(version.number),
         "state": state,
         "reason": version.reason or ("" if state == "READY" else version.state.value),
-    }
-
-
-def _counted(version: Version) -> dict[str, object]:
-    nothing = {"count": 0, "ns": 0}
-    steps = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
-    return {
-        "name": version.name,
-        "version": str(version.number),
-        "last_inference": 0,
-        "inference_count": 0,
-        "execution_count": 0,
-        "inference_stats": dict.fromkeys(steps, nothing),
-        "batch_stats": [],
     }
 
 
