@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ninebrains.cli import brain, data, keys, trunk
+from ninebrains.cli import brain, data, feedback, keys, trunk
 from ninebrains.cli.bench import bench
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
@@ -34,6 +34,7 @@ app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
+app.add_typer(feedback.app, name="feedback")
 app.command()(demo)
 app.command()(doctor)
 

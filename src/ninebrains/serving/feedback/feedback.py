@@ -7,7 +7,7 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy as np
 from ninebrains.errors import MissingError, OutputError, RequestError
 from ninebrains.serving.feedback.intake import Intake
 from ninebrains.serving.feedback.photos import Kept, Photos, Reason
-from ninebrains.serving.feedback.records import Records
+from ninebrains.serving.feedback.records import Count, Records
 from ninebrains.serving.feedback.tombs import Tombs
 from ninebrains.serving.feedback.truths import Facts, understand
 
@@ -265,8 +265,12 @@ class Feedback:
         return {
             **self.photos.stats(),
             "photos_dropped": self._intake.dropped + self._lost,
-            "versions": self._records.counts(),
+            "versions": [asdict(count) for count in self.counts()],
         }
+
+    def counts(self) -> tuple[Count, ...]:
+        """How much feedback there is, by version."""
+        return self._records.counts()
 
 
 def _content(photo: PhotoSource) -> tuple[str, bytes]:

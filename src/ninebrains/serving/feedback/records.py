@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ninebrains.brains.manifest import Label
@@ -28,6 +29,25 @@ CREATE TABLE IF NOT EXISTS feedback_versions (
     name TEXT NOT NULL, number INTEGER NOT NULL, task TEXT NOT NULL, labels TEXT NOT NULL,
     PRIMARY KEY (name, number));
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Feedback on the answers of one version.
+
+    Attributes:
+        name: of the brain.
+        number: of the version.
+        feedback: how much there is.
+        confirmed: of that, how much confirms the answer.
+        new_labels: of that, how much names a label that the version does not have.
+    """
+
+    name: str
+    number: int
+    feedback: int
+    confirmed: int
+    new_labels: int
 
 
 class Records:
@@ -114,12 +134,11 @@ class Records:
             "DELETE FROM feedback WHERE user = ? OR giver = ?", (user, user)
         ).rowcount
 
-    def counts(self) -> Sequence[Mapping[str, object]]:
+    def counts(self) -> tuple[Count, ...]:
         """By version: how much feedback there is, and how much of it confirms."""
         with self._ledger.reading() as rows:
             found = rows.execute(
-                "SELECT name, number, COUNT(*) AS feedback, SUM(is_confirmed) AS confirmed, "
-                "SUM(is_new) AS new_labels FROM feedback GROUP BY name, number "
-                "ORDER BY name, number"
+                "SELECT name, number, COUNT(*), SUM(is_confirmed), SUM(is_new) FROM feedback "
+                "GROUP BY name, number ORDER BY name, number"
             ).fetchall()
-        return [dict(row) for row in found]
+        return tuple(Count(*row) for row in found)
