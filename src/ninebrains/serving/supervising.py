@@ -25,6 +25,7 @@ from granian.server.mp import MPServer
 
 from ninebrains.errors import NinebrainsError, SettingsError
 from ninebrains.serving.checking import check, state_file
+from ninebrains.serving.grpc.ports import reserve
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.reloading import Origin, Reloading, origin_to_json
 from ninebrains.serving.settings import Settings
@@ -59,9 +60,13 @@ def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -
     Raises:
         SettingsError: a setting cannot be kept to here.
     """
-    origin = Origin(given, file, secrets.token_hex(8))
     check(settings)
     listening = listen(settings)
+    if settings.grpc_port is not None:
+        reserved = reserve(settings.address, settings.grpc_port)  # held while workers come and go
+        settings = settings.model_copy(update={"grpc_port": reserved.getsockname()[1]})
+        given = {**given, "grpc_port": settings.grpc_port}
+    origin = Origin(given, file, secrets.token_hex(8))
     receiving, telling = Pipe(duplex=False)
     supervisor = Supervisor(settings, listening, partial(_reload, settings, origin))
     threading.Thread(target=supervisor.listen_to, args=(receiving,), daemon=True).start()
