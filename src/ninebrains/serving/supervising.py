@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ import orjson
 from granian._granian import SocketHolder
 from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from ninebrains.errors import NinebrainsError, SettingsError
 from ninebrains.serving.checking import check, state_file
@@ -34,9 +36,15 @@ from ninebrains.serving.worker import make_supervised
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from starlette.types import ASGIApp
+
 _LINGER_SECONDS = 0.5
 """How long a host that ends still takes requests, each answer closing its connection: who keeps
 connections alive learns so that they are about to end, and nothing is sent into a closed one."""
+_LAST_WORDS_SECONDS = 0.15
+"""How long connections that were just taken have to say what they want, while none is added."""
+_SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
+_BPF_RETURN = 0x06
 _MOST_FAILED_STARTS = 3
 _LONGEST_PAUSE_SECONDS = 30.0
 _BACKLOG = 2048
@@ -115,6 +123,20 @@ def listen(settings: Settings) -> socket.socket:
     listening.setblocking(False)
     listening.set_inheritable(True)
     return listening
+
+
+def refuse_more(listening: socket.socket) -> None:
+    """Let no connection come in any more, and keep those that are there; Linux only.
+
+    Closing the socket would also lose those that wait in its queue. A filter that drops all packets
+    (https://www.kernel.org/doc/html/latest/networking/filter.html) holds for new ones alone.
+    """
+    if sys.platform != "linux":
+        return
+    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, 0))
+    program = struct.pack("HP", 1, ctypes.addressof(drop_all))
+    with suppress(OSError):  # a kernel without filters; then it is as on other systems
+        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 class Supervisor(MPServer):
@@ -203,8 +225,27 @@ class Supervisor(MPServer):
         self.interrupt_signal = True
         self.main_loop_interrupt.set()
 
+    def _spawn_workers(
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., ASGIApp]
+    ) -> None:
+        # The first answers at once that it lives and is not ready; the others take connections
+        # once they are, as do those that come later while others serve.
+        for index in range(self.workers):
+            self.wrks.append(self._start(index, spawn_target, target_loader, index > 0))
+
+    def _start(
+        self,
+        index: int,
+        spawn_target: Callable[..., None],
+        target_loader: Callable[..., ASGIApp],
+        waits: bool,
+    ) -> WorkerProcess:
+        worker = self._spawn_worker(index, spawn_target, partial(target_loader, waits=waits))
+        worker.start()  # type: ignore[no-untyped-call]
+        return worker
+
     def _serve_loop(
-        self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., ASGIApp]
     ) -> None:
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait(self._seconds_to_next())
@@ -216,9 +257,8 @@ class Supervisor(MPServer):
             for index, fate in enumerate(self._fates):
                 if fate.due is not None and fate.due <= time.monotonic():
                     fate.due = None
-                    worker = self._spawn_worker(index, spawn_target, target_loader)
-                    self.wrks[index] = worker
-                    worker.start()  # type: ignore[no-untyped-call]
+                    waits = bool(self._ready)
+                    self.wrks[index] = self._start(index, spawn_target, target_loader, waits)
         self._linger()
 
     def _seconds_to_next(self) -> float | None:
@@ -247,9 +287,10 @@ class Supervisor(MPServer):
             if worker.inner.pid in self._ready:
                 with suppress(ProcessLookupError):
                     os.kill(worker.inner.pid, signal.SIGUSR1)
-        end = time.monotonic() + _LINGER_SECONDS
-        while self._ready and self.exit_code == 0 and time.monotonic() < end:
-            time.sleep(0.02)
+        if self._ready and not self.exit_code:
+            time.sleep(_LINGER_SECONDS)
+            refuse_more(self._listening)
+            time.sleep(_LAST_WORDS_SECONDS)
         self.interrupt_children.clear()
 
 

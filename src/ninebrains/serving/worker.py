@@ -34,7 +34,9 @@ def make() -> ASGIApp:
     return _make_host_and_app()[1]
 
 
-def make_supervised(settings: str, origin: str, parent: int, telling: Connection) -> ASGIApp:
+def make_supervised(
+    settings: str, origin: str, parent: int, telling: Connection, *, waits: bool
+) -> ASGIApp:
     """The application of a process that a supervisor started.
 
     Args:
@@ -42,6 +44,7 @@ def make_supervised(settings: str, origin: str, parent: int, telling: Connection
         origin: where they came from, as JSON.
         parent: process id of the supervisor; the worker ends when that is gone.
         telling: where to say that this worker is ready, or why it cannot be.
+        waits: take no connection before this worker is ready.
     """
     # Until the server's own handlers are in place there is nothing to finish.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -50,7 +53,7 @@ def make_supervised(settings: str, origin: str, parent: int, telling: Connection
     os.environ[SETTINGS] = settings
     _end_with(parent)
     try:
-        host, app = _make_host_and_app(origin_from_json(origin), waits=False)
+        host, app = _make_host_and_app(origin_from_json(origin), waits=waits)
     except NinebrainsError as error:
         say(telling, {"failed": str(error)})
         sys.exit(1)

@@ -9,12 +9,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
 
 from ninebrains.errors import NinebrainsError
 from ninebrains.serving.host import Host
-from ninebrains.serving.http import health, infer, inference, tensorflow
+from ninebrains.serving.http import brains, docs, feedback, health, infer, inference, tensorflow
+from ninebrains.serving.http.admin import make_admin
 from ninebrains.serving.http.faults import HANDLERS
 from ninebrains.serving.http.guard import Guard
+from ninebrains.serving.http.metrics import Measured
+
+_MODULES = (infer, tensorflow, inference, health, feedback, brains)
+"""Each has `routes(host)`, and may have `describe()` for the OpenAPI document. The hottest first."""
 
 
 def make_app(host: Host, *, waits: bool = True) -> Starlette:
@@ -36,16 +42,22 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
         await asyncio.to_thread(host.close)
 
     return Starlette(
-        routes=[
-            *infer.routes(host),
-            *tensorflow.routes(host),
-            *inference.routes(host),
-            *health.routes(host),
-        ],
+        routes=_routes(host),
         lifespan=life,
-        middleware=[Middleware(Guard, host=host)],
+        middleware=[Middleware(Measured, host=host), Middleware(Guard, host=host)],
         exception_handlers=HANDLERS,
     )
+
+
+def _routes(host: Host) -> list[BaseRoute]:
+    """All routes; those under `/admin` are an application of their own."""
+    admin = make_admin(host)
+    described = [module.describe() for module in _MODULES if hasattr(module, "describe")]
+    return [
+        *(route for module in _MODULES for route in module.routes(host)),
+        *docs.routes(admin, described),
+        Route("/admin/{rest:path}", admin),
+    ]
 
 
 def _grpc(host: Host) -> AbstractAsyncContextManager[object]:
