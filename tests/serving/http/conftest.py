@@ -38,8 +38,8 @@ def make_host(folder, **settings):
     put(models, "weight", 1, task="regress")
     (models / "guest" / "1").mkdir(parents=True)
     write_model(models / "guest" / "1" / "model.onnx")
-    policy = {"load": "all"}
-    return Host(Settings(sources=(models,), state=folder / "state", policy=policy, **settings))
+    settings = {"grpc_port": None, "policy": {"load": "all"}} | settings
+    return Host(Settings(sources=(models,), state=folder / "state", **settings))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -143,6 +144,8 @@ def _scores(result: Sequence[object], answers: TensorAnswers) -> Response:
 async def status(host: Host, request: Request) -> Response:
     """Tell which versions there are, and in which state."""
     name = request.path_params["name"]
+    if ":" in name:  # no name has one; it is :predict and the like
+        raise HTTPException(405, headers={"allow": "POST"})
     if "version" in request.path_params:
         versions = [host.catalog.find(name, _number(request.path_params["version"]))]
     elif "label" in request.path_params:
