@@ -169,7 +169,7 @@ WRONG = [
     "?top=-1", "?top=1.5", "?top=nan", "?top=inf", "?top=", "?top=1e9", "?top=1&top=2",
     "?threshold=2", "?threshold=-0.1", "?threshold=nan", "?heatmap=best", "?features=yes",
     "?deadline_ms=0", "?deadline_ms=-1", "?deadline_ms=1e9", "?deadline_ms=inf", "?priority=high",
-    "?consent=maybe", "?encoding=xml", "?user=" + "x" * 201, "?x", "?%00", "?top=%FF",
+    "?consent=maybe", "?encoding=xml", "?user=" + "x" * 257, "?x", "?%00", "?top=%FF",
     "?" + "&".join(f"a{n}=1" for n in range(100)),
 ]  # fmt: skip
 

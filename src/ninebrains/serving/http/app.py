@@ -20,7 +20,7 @@ from ninebrains.serving.http.guard import Guard
 from ninebrains.serving.http.metrics import Measured
 
 _MODULES = (infer, tensorflow, inference, health, feedback, brains)
-"""Each has `routes(host)`, and may have `describe()` for the OpenAPI document. The hottest first."""
+"""The hottest first. Each has `routes(host)`, and may have `describe()` for the OpenAPI page."""
 
 
 def make_app(host: Host, *, waits: bool = True) -> Starlette:

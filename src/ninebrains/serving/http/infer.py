@@ -7,15 +7,16 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
 from starlette.routing import Route
 
 from ninebrains.errors import DeadlineError, NinebrainsError
 from ninebrains.serving.asking import Answered, Answers, Asker, Options
 from ninebrains.serving.http.answering import Plain, plain_answers, plain_failure
 from ninebrains.serving.http.callers import Caller, in_scope
+from ninebrains.serving.http.infer_schema import describe
 from ninebrains.serving.http.parameters import Parameters, read_parameters
 from ninebrains.serving.http.photos import NamedPhoto, read_photos
+from ninebrains.serving.http.replies import send_json
 from ninebrains.serving.http.urls import Fetcher
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     from ninebrains.serving.host import Host
 
+__all__ = ["Infer", "describe", "routes"]
+
 
 def routes(host: Host) -> list[Route]:
     """The routes of this module."""
-    return [Route("/infer", Infer(host, Fetcher(host.settings.urls)), methods=["POST", "PUT"])]
+    fetcher = Fetcher(host.settings.urls)
+    host.adopters.append(lambda settings: fetcher.adopt(settings.urls))
+    return [Route("/infer", Infer(host, fetcher), methods=["POST", "PUT"])]
 
 
 class Infer:
@@ -40,7 +45,6 @@ class Infer:
     def __init__(self, host: Host, fetcher: Fetcher) -> None:
         self._host = host
         self._fetcher = fetcher
-        self._limits = host.settings.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the request, ask, and send the reply.
@@ -50,9 +54,10 @@ class Infer:
         """
         began = time.perf_counter()
         caller = in_scope(scope)
-        sent = await read_photos(scope, receive, self._limits)
+        limits = self._host.settings.limits
+        sent = await read_photos(scope, receive, limits)
         parameters = read_parameters(
-            scope["query_string"], scope["headers"], sent.fields, self._limits.deadline_ms
+            scope["query_string"], scope["headers"], sent.fields, limits.deadline_ms
         )
         caller.brains = parameters.brains or ()
         asking = _Asking(self._host, self._fetcher, parameters, _asker(caller, parameters), began)
@@ -61,7 +66,7 @@ class Infer:
             told = [plain_answers(photo.name, await asking.ask(photo), parameters)]
         else:
             told = await _several(asking, sent.photos)
-        await _reply(send, {"request_id": caller.request_id, "photos": told})
+        await send_json(send, {"request_id": caller.request_id, "photos": told})
 
 
 class _Asking:
@@ -139,13 +144,3 @@ async def _several(asking: _Asking, photos: list[NamedPhoto]) -> list[Plain]:
     if len(errors) == len(photos):
         raise errors[0]
     return told
-
-
-async def _reply(send: Send, told: Plain) -> None:
-    body = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -18,7 +18,7 @@ Encoding = Literal["json", "b64"]
 MOST_BRAINS = 1_000
 MOST_LABELS = 100_000
 _MOST_NAME = 120
-_MOST_USER = 200
+_MOST_USER = 256
 _MOST_CACHED = 500
 _HEADERS = {b"x-user-key": "user", b"x-consent": "consent", b"x-deadline-ms": "deadline_ms"}
 

@@ -51,10 +51,14 @@ class Fetcher:
     """
 
     def __init__(self, settings: Urls, may_reach: Callable[[Address], bool] = is_public) -> None:
-        self._settings = settings
         self._may_reach = may_reach
-        self._hosts = tuple(host.lower().rstrip(".") for host in settings.hosts)
         self._tls: ssl.SSLContext | None = None
+        self.adopt(settings)
+
+    def adopt(self, settings: Urls) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+        self._hosts = tuple(host.lower().rstrip(".") for host in settings.hosts)
 
     async def fetch(self, url: str) -> bytes:
         """The photo's bytes.

@@ -1,0 +1,55 @@
+"""The FastAPI application of all routes under `/admin`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ninebrains.errors import NinebrainsError, RequestError
+from ninebrains.serving.http.admin import people, traffic, versions
+from ninebrains.serving.http.faults import respond
+
+if TYPE_CHECKING:
+    from ninebrains.serving.host import Host
+
+_MOST_PROBLEMS = 5
+
+
+def make_admin(host: Host) -> FastAPI:
+    """All routes under `/admin`, with errors in our own form."""
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        exception_handlers={
+            NinebrainsError: respond,
+            HTTPException: respond,
+            RequestValidationError: _respond_invalid,
+        },
+    )
+    for module in (versions, traffic, people):
+        app.include_router(module.router(host), prefix="/admin")
+    return app
+
+
+async def _respond_invalid(request: Request, error: Exception) -> Response:
+    """What FastAPI finds wrong with a request, as a request error of ours."""
+    assert isinstance(error, RequestValidationError)
+    problems = []
+    for problem in error.errors()[:_MOST_PROBLEMS]:
+        where = ".".join(str(part) for part in problem["loc"][1:])
+        what = problem["msg"].removeprefix("Value error, ")
+        got = "" if problem["type"] in ("missing", "json_invalid") else _shown(problem["input"])
+        problems.append(f"{where or problem['loc'][0]}: {what}{got}")
+    return await respond(request, RequestError("; ".join(problems)[:2000]))
+
+
+def _shown(value: object) -> str:
+    return f", got {str(value)[:80]!r}"
