@@ -48,14 +48,19 @@ class Catalog:
         ledger: where it is kept what people asked to load and unload.
 
     Attributes:
-        settings: as given; may be replaced, which holds from the next look on.
+        settings: as they are now.
         held: gives the versions of a name that the traffic needs whatever the policy says; the
             traffic sets it.
+        answering: gives the versions of a name that requests are sent to, which must not be
+            deleted; by default the newest that is ready.
     """
 
     def __init__(self, mind: Mind, settings: Settings, ledger: Ledger) -> None:
         self.settings = settings
         self.held: Callable[[str], frozenset[int]] = lambda _: frozenset()
+        self.answering: Callable[[str], frozenset[int]] = lambda name: frozenset(
+            self.ready(name)[-1:]
+        )
         self._ledger = ledger
         self._wishes = Wishes(ledger)
         self._lineup = Lineup(mind)
@@ -95,6 +100,10 @@ class Catalog:
             MissingError: there is none.
         """
         return self._lineup.find(name, number)
+
+    def adopt(self, settings: Settings) -> None:
+        """Go by other sources, policies and keys from the next look on."""
+        self.settings = settings
 
     def refresh(self) -> None:
         """Look at the folders, load what is wanted, let go of what is not any more.
@@ -208,7 +217,7 @@ class Catalog:
         with self._changing, storing.one_at_a_time(self._ledger.path.parent):
             self._look_again()
             found = self._found(name, number)
-            if number in self._serving(name):
+            if number in self.answering(name):
                 told = f"{name}@{number} is serving; send the traffic to another version first"
                 raise RequestError(told, 409)
             if found.is_single:
@@ -222,12 +231,7 @@ class Catalog:
             self._lineup.note(name, number, None)
             if number in self.versions.get(name, {}):
                 self._lineup.leave(name, number)
-
-    def _serving(self, name: str) -> frozenset[int]:
-        """Versions that the traffic speaks of, and the newest one if it may be the stable one."""
-        ready = self.ready(name)
-        held = self.held(name)
-        return held if held & set(ready) else held | set(ready[-1:])
+            self._arrange(name)
 
     def _look_again(self) -> None:
         look = scan(self.settings.sources, self._look.shelf)

@@ -42,6 +42,7 @@ class Lineup:
         self.has_begun = False
         self._mind = mind
         self._refusals: dict[tuple[str, int], Refusal] = {}
+        self._settled: set[tuple[str, int]] = set()
 
     def find(self, name: str, number: int) -> Version:
         """A version that is known.
@@ -55,8 +56,12 @@ class Lineup:
             raise MissingError(f"there is no {name}@{number} here") from None
 
     def note(self, name: str, number: int, found: Found | None) -> None:
-        """Take note of files that are there, have changed, or (None) have gone."""
+        """Take note, once a look, of files that are there, have changed, or (None) have gone."""
         known = self.now.versions.get(name, {}).get(number)
+        if found is not None and self.steady.holds(("files", name, number), found.mark):
+            self._settled.add((name, number))
+        else:
+            self._settled.discard((name, number))
         if known is not None and known.is_loaded:
             return  # it goes on with what it is until that is replaced or leaves
         if found is not None and (known is None or known.found != found):
@@ -71,7 +76,7 @@ class Lineup:
             self._put(replace(version, state=State.READY, reason=""))
             return True
         # The first look cannot tell whether something is being copied.
-        is_settled = self.steady.holds(("files", name, number), found.mark) or not self.has_begun
+        is_settled = (name, number) in self._settled or not self.has_begun
         refused = self._refusals.get((name, number))
         if is_settled and (refused is None or not refused.stands(found.mark)):
             self._load(version, found)
@@ -172,5 +177,6 @@ class Lineup:
         numbers = {n: other for n, other in self.now.versions[name].items() if n != number}
         self.now = self.now.with_numbers(name, numbers)
         self._refusals.pop((name, number), None)
+        self._settled.discard((name, number))
         for kind in ("files", "leaves"):
             self.steady.forget((kind, name, number))
