@@ -126,6 +126,8 @@ class _Watched:
         if self._fault is not None and not self._is_started and not self._is_gone:
             await self._refuse(self._fault)
         self._note()
+        if self._fault is not None and not self._is_whole and b"expect" not in self._head:
+            await self._read_on()
 
     def _let_in(self) -> None:
         """Check everything that can be known before the body comes."""
@@ -159,7 +161,7 @@ class _Watched:
         try:
             await self._guard.app(self._scope, self.receive, self.send)
         except ClientDisconnect:
-            self._is_gone = True
+            self._is_gone = self._fault is None
         except asyncio.CancelledError:
             if self._task is None or not (self._is_gone or self._fault):
                 raise
@@ -188,7 +190,12 @@ class _Watched:
         message = await self._receive()
         self._is_reading = False
         if message["type"] != "http.request":
-            self._is_gone = True
+            self._fault = fault_of(
+                RequestError(
+                    f"the body broke off after {self._num_bytes:,} bytes; expected all that was "
+                    "announced, in the form that HTTP has for it"
+                )
+            )
             return message
         self._num_bytes += len(message.get("body", b""))
         if self._num_bytes > self._most_bytes:
@@ -255,11 +262,7 @@ class _Watched:
             self._guard.num_asking += 1
 
     async def _refuse(self, fault: Fault) -> None:
-        """Say what is wrong at once, then read on for a while.
-
-        A client that is still sending would otherwise find the connection broken, and never see
-        the reply.
-        """
+        """Say what is wrong, in the form that the path's clients expect."""
         body = fault.body(self._path, self._caller.request_id)
         headers = [
             (b"content-type", b"application/json"),
@@ -273,10 +276,12 @@ class _Watched:
         )
         content = b"" if self._scope["method"] == "HEAD" else body
         await self._send({"type": "http.response.body", "body": content, "more_body": False})
-        if not self._is_whole and b"expect" not in self._head:
-            await self._read_on()
 
     async def _read_on(self) -> None:
+        """Take what a refused client still sends, for a while, and drop it.
+
+        It would otherwise find the connection broken, and never see the reply.
+        """
         left = _LEFTOVER_BYTES
         try:
             async with asyncio.timeout(_LEFTOVER_SECONDS):
