@@ -444,3 +444,42 @@ def test_an_index_that_makes_no_sense_is_refused(changing):
     for told in ([], {"ready": 1}):
         post(changing, "/v2/repository/index", 400, json=told, headers=ADMIN)
     post(changing, "/v2/repository/index", headers=ADMIN)
+
+
+def test_every_route_is_described(client, host):
+    from ninebrains.serving.http import inference
+
+    described = {
+        (path, method) for path, item in inference.describe().paths.items() for method in item
+    }
+    routes = {
+        (route.path, method.lower())
+        for route in inference.routes(host)
+        for method in route.methods - {"HEAD"}
+    }
+    assert described == routes
+    document = client.get("/openapi.json").json()
+    assert {path for path, _ in described} <= set(document["paths"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "schema"),
+    [
+        ("GET", "/v2", "InferenceServer"),
+        ("GET", "/v2/health/live", "InferenceLive"),
+        ("GET", "/v2/health/ready", "InferenceReady"),
+        ("GET", "/v2/models/stats", "InferenceStats"),
+        ("GET", PETS, "InferenceMetadata"),
+        ("GET", f"{PETS}/ready", "InferenceIsReady"),
+        ("GET", f"{PETS}/config", "InferenceConfig"),
+        ("POST", f"{PETS}/infer", "InferenceAnswers"),
+        ("POST", "/v2/repository/index", "InferenceIndex"),
+    ],
+)
+def test_replies_are_as_described(client, method, path, schema):
+    import jsonschema
+
+    schemas = client.get("/openapi.json").json()["components"]
+    told = {"json": {"inputs": [image()]} if "infer" in path else {}} if method == "POST" else {}
+    reply = client.request(method, path, **told)
+    jsonschema.validate(reply.json(), schemas["schemas"][schema] | {"components": schemas})

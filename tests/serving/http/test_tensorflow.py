@@ -381,3 +381,38 @@ def test_what_has_no_place_in_json_is_written_as_tensorflow_serving_does(client,
     monkeypatch.setattr(tensorflow, "answer_tensors", answer)
     reply = client.post(f"{PETS}:predict", json={"instances": [IMAGE]})
     assert '"scores":[NaN,Infinity,-Infinity]' in reply.text
+
+
+def test_every_route_is_described(client, host):
+    from ninebrains.serving.http import tensorflow
+
+    described = {
+        (path, method) for path, item in tensorflow.describe().paths.items() for method in item
+    }
+    routes = {
+        (route.path, method.lower())
+        for route in tensorflow.routes(host)
+        for method in route.methods - {"HEAD"}
+    }
+    assert described == routes
+    document = client.get("/openapi.json").json()
+    assert {path for path, _ in described} <= set(document["paths"])
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "schema"),
+    [
+        (PETS, None, "TensorFlowStatus"),
+        (f"{PETS}/metadata", None, "TensorFlowMetadata"),
+        (f"{PETS}:predict", {"instances": [IMAGE]}, "TensorFlowPredicted"),
+        (f"{PETS}:classify", {"examples": [{"image": IMAGE}]}, "TensorFlowClassified"),
+        ("/v1/models/weight:regress", {"examples": [{"image": IMAGE}]}, "TensorFlowMeasured"),
+    ],
+)
+def test_replies_are_as_described(client, path, told, schema):
+    import jsonschema
+
+    document = client.get("/openapi.json").json()
+    reply = client.get(path) if told is None else client.post(path, json=told)
+    found = document["components"]["schemas"][schema] | {"components": document["components"]}
+    jsonschema.validate(reply.json(), found)

@@ -29,6 +29,7 @@ from ninebrains.serving.http.inference_bodies import (
     read_asked,
     write_answers,
 )
+from ninebrains.serving.http.inference_schema import describe
 from ninebrains.serving.http.tensor_bodies import (
     options_of,
     read_object,
@@ -48,6 +49,8 @@ from ninebrains.serving.wire import DATATYPES
 if TYPE_CHECKING:
     from ninebrains.serving.catalog import Version
     from ninebrains.serving.host import Host
+
+__all__ = ["EXTENSIONS", "PLATFORM", "configuration", "describe", "described", "indexed", "routes"]
 
 EXTENSIONS = (
     "classification",

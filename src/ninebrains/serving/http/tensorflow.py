@@ -33,6 +33,7 @@ from ninebrains.serving.http.tensor_bodies import (
     read_unpacked,
     write_json,
 )
+from ninebrains.serving.http.tensorflow_schema import describe
 from ninebrains.serving.tensors import (
     BYTES,
     INPUTS,
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from ninebrains.serving.catalog import Version
     from ninebrains.serving.host import Host
     from ninebrains.serving.settings import Limits
+
+__all__ = ["describe", "routes"]
 
 SIGNATURE = "serving_default"
 ALIASES = ("stable", "canary", "shadow")
