@@ -1,9 +1,9 @@
 """The committed descriptors are those of the .proto files beside them, and clash with nobody's."""
 
 from google.protobuf import descriptor_pool
+from tools.protocols import FOLDER, compile_protocols
 
 from ninebrains.serving.grpc.messages import message
-from tools.protocols import FOLDER, compile_protocols
 
 
 def test_descriptors_are_those_of_the_proto_files(tmp_path):
