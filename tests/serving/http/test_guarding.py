@@ -155,6 +155,19 @@ def test_a_caller_is_known_to_routes_and_its_key_is_not(ask, host):
     assert first.asker_with(consent=False).user == "anna"
 
 
+def test_a_refused_request_takes_no_place_of_its_key(ask, host):
+    async def fine(_request):
+        return PlainTextResponse("ok")
+
+    header = {"X-Api-Key": host.keys.add("web", ["infer"], at_once=1)}
+    for _ in range(3):
+        refused = ask(fine, headers={**header, "Content-Length": "99999999999"})
+        assert refused.status_code == 413
+        assert ask(failing(PhotoError("x")), headers=header).status_code == 400
+        assert ask(failing(KeyError()), headers=header).status_code == 500
+    assert ask(fine, headers=header).status_code == 200
+
+
 def request(path="/infer", method="POST", **headers):
     """An ASGI scope."""
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]

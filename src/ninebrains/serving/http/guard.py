@@ -1,8 +1,8 @@
 """The guard: stands before every route, and is the one middleware there is.
 
 Of each request it checks, in this order and before the body is read: the size of its head (431,
-414), its key and scope (401, 403), the limits of the key (429), whether there is room for it (429),
-and its announced length (413). While the body comes it counts bytes (413) and time (408). When the
+414), its key and scope (401, 403), whether there is room for it (429), its announced length (413),
+and the limits of the key (429). While the body comes it counts bytes (413) and time (408). When the
 client leaves, the work for it is cancelled. What nobody expected becomes a 500 with the request's
 id, and its trace goes to the log. See `faults` for the form of errors.
 
@@ -138,11 +138,6 @@ class _Watched:
         uploads = self._rule.uploads
         self._most_bytes = limits.upload_bytes if uploads else limits.body_bytes
         self._deadline = self._began + (limits.upload_seconds if uploads else limits.body_seconds)
-        holder = self._holder
-        if holder is not None and holder.allowance is not None:
-            self._holder = None  # has not begun, if this raises
-            holder.allowance.begin()
-            self._holder = holder
         if self._rule.asks and self._guard.num_asking >= self._guard.host.settings.mind.max_pending:
             raise OverloadError(
                 f"{self._guard.num_asking} requests are waiting here already, as many as may; "
@@ -151,6 +146,8 @@ class _Watched:
         length = self._head.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self._most_bytes:
             raise self._too_large(int(length))
+        if self._holder is not None and self._holder.allowance is not None:
+            self._holder.allowance.begin()  # the last check: whoever gets here also ends
 
     async def _answer(self) -> None:
         """Let the application answer, and see to what it does not catch."""
