@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +28,7 @@ from ninebrains.serving.feedback import Feedback
 from ninebrains.serving.feedback.truths import facts_of
 from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.measures import Exchange, Measures, own
 from ninebrains.serving.predictions import NUM_LABELS, Seal
 from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
@@ -38,6 +39,8 @@ from ninebrains.serving.traffic.shadowing import Shadowing
 from ninebrains.serving.traffic.traffic import Traffic
 
 if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
     from ninebrains.brains import Inference
 
 _CHANGED_UNDERNEATH = 5
@@ -70,6 +73,9 @@ class Host:
         shadowing: asks versions that run along unseen.
         feedback: takes what people say about answers, and keeps photos.
         statistics: how often versions answered in this process, and how long it took.
+        measures: what this process counted and timed.
+        exchange: what the other processes did.
+        samples: give more metrics, as the metrics library has them.
         watchers: are told of every answer.
         timers: are told how long every photo took: milliseconds by step, and seconds in all.
         adopters: are told of settings that changed while serving, in a thread of the host's.
@@ -108,9 +114,16 @@ class Host:
         )
         self.statistics = Statistics()
         self.watchers: list[Watcher] = [self.counts, self.feedback, self.statistics]
-        self.timers: list[Callable[[Mapping[str, float], float], None]] = []
+        self.measures = Measures()
+        run = "" if origin is None else origin.run
+        folder = state_folder(settings) / "metrics" if settings.workers > 1 and run else None
+        self.exchange = Exchange(folder, run)
+        self.watchers.append(self.measures)
+        self.samples: list[Callable[[], Iterable[Metric]]] = []
+        self.timers: list[Callable[[Mapping[str, float], float], None]] = [self.measures.took]
         self.adopters: list[Callable[[Settings], None]] = [
             self.keys.adopt,
+            self.catalog.adopt,
             lambda changed: self.feedback.adopt(changed.feedback),
         ]
         self._reloading = Reloading(self.ledger, settings, origin)
@@ -128,6 +141,7 @@ class Host:
         self._chores.start("counts", 1.0, self.counts.flush)
         self._chores.start("gates", 1.0, self.judge.look)
         self._chores.start("keys", 0.05, self.keys.refresh)
+        self._chores.start("metrics", 1.0, self._leave_measures)
         self._chores.start("settings", 0.25, self._adopt)
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
         self._chores.start("wishes", 0.05, self.catalog.follow)
@@ -150,6 +164,9 @@ class Host:
             logging.getLogger("ninebrains").setLevel(changed.log_level.upper())
             for adopt in self.adopters:
                 adopt(changed)
+
+    def _leave_measures(self) -> None:
+        self.exchange.leave(own(self.measures, self.mind))
 
     def begin_drain(self) -> None:
         """From now on not ready, though still answering: the end is near."""

@@ -13,13 +13,22 @@ from starlette.routing import BaseRoute, Route
 
 from ninebrains.errors import NinebrainsError
 from ninebrains.serving.host import Host
-from ninebrains.serving.http import brains, docs, feedback, health, infer, inference, tensorflow
+from ninebrains.serving.http import (
+    brains,
+    docs,
+    feedback,
+    health,
+    infer,
+    inference,
+    metrics,
+    tensorflow,
+)
 from ninebrains.serving.http.admin import make_admin
 from ninebrains.serving.http.faults import HANDLERS
 from ninebrains.serving.http.guard import Guard
 from ninebrains.serving.http.metrics import Measured
 
-_MODULES = (infer, tensorflow, inference, health, feedback, brains)
+_MODULES = (infer, tensorflow, inference, health, feedback, brains, metrics)
 """The hottest first. Each has `routes(host)`, and may have `describe()` for the OpenAPI page."""
 
 
