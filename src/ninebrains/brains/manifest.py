@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ninebrains.brains.fields import Count, LongText, Share, Size, Text
+from ninebrains.brains.reference import NUM_DIRECTIONS, NUM_STEPS
 from ninebrains.images import Contract
 
 Task = Literal["classify", "multilabel", "regress"]
@@ -187,6 +188,30 @@ class TrunkReference(Part):
     num_features: int = Field(ge=1)
 
 
+class Spread(Part):
+    """Mean and standard deviation of a figure over photos."""
+
+    mean: float
+    deviation: Size
+
+
+class Reference(Part):
+    """The training photos in few numbers, which photos of later days are held against.
+
+    All from fits that had not seen the photo. `answers`: how many had each label on top, by index.
+    `unfamiliar`: how many had a score in each step of 0.02; the last is for all from 2 on.
+    `features`: unit features along fixed directions (`brains.reference`). `values`: what a
+    regression brain measured. `num_different` counts copies of a photo once.
+    """
+
+    num_photos: Count
+    num_different: Count
+    answers: list[Count] = Field(default=[], max_length=100_000)
+    unfamiliar: list[Count] = Field(min_length=NUM_STEPS, max_length=NUM_STEPS)
+    features: list[Spread] = Field(min_length=NUM_DIRECTIONS, max_length=NUM_DIRECTIONS)
+    values: Spread | None = None
+
+
 class Training(Part):
     """Where the brain comes from."""
 
@@ -201,6 +226,7 @@ class Training(Part):
     head: Candidate
     candidates: list[Candidate] = []
     packages: dict[Text, Text] = {}
+    reference: Reference | None = None
 
 
 class Manifest(Part):
@@ -253,6 +279,16 @@ class Manifest(Part):
                 f"metrics.confusion is no table of {size} rows of {size} counts, one for each label"
             )
         return self
+
+    @model_validator(mode="after")
+    def _reference_is_of_these_labels(self) -> Self:
+        reference = self.training.reference if self.training else None
+        if reference is None or len(reference.answers) in (0, len(self.labels)):
+            return self
+        raise ValueError(
+            f"training.reference counts the answers of {len(reference.answers)} labels; there are "
+            f"{len(self.labels)}"
+        )
 
     def label(self, wanted: str | int) -> Label:
         """The label with this name, id or index (see `find_label`)."""

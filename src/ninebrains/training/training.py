@@ -41,6 +41,7 @@ from ninebrains.training.links import LINKS
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.recipe import Recipe
 from ninebrains.training.record import Record, save_record
+from ninebrains.training.referencing import make_reference
 from ninebrains.training.studying import (
     Fitted,
     Study,
@@ -317,6 +318,7 @@ def _make_manifest(
             head=fitted.head.chosen,
             candidates=list(fitted.head.candidates),
             packages={package: version(package) for package in _PACKAGES},
+            reference=make_reference(study, fitted),
         ),
     )
 
