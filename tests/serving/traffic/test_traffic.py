@@ -235,7 +235,7 @@ def test_each_request_gets_a_whole_route_while_it_changes(traffic):
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(20):
+    for _ in range(8):
         traffic.promote("pets", "ann")
         traffic.change("pets", "ann", stable=1, canary=2, canary_percent=50)
     stop.set()

@@ -104,8 +104,8 @@ def arrived(
         return state.model_copy(update={"seen": frozenset(known) | frozenset(ready)}), ""
     new = max(set(ready) - state.seen, default=None)
     seen = state.model_copy(update={"seen": state.seen | frozenset(ready)})
-    route = state.route
-    was = route.stable or stable_of(state, [n for n in known if n in state.seen])
+    route, before = state.route, [number for number in known if number in state.seen]
+    was = route.stable or stable_of(state, before)
     if new is None or was is None or new in (was, route.canary, route.shadow):
         return seen, ""
     if route.arrival == "stable":
@@ -118,9 +118,10 @@ def arrived(
         fields |= {"canary": new, "canary_percent": route.arrival_percent}
     elif route.arrival == "shadow":
         fields |= {"shadow": new}
-    told = changed(name, seen, fields, known)
+    told = changed(name, state, fields, before)
     if told.route == route:
         return seen, ""
+    told = told.model_copy(update={"seen": seen.seen})
     return told, f"{new} arrived as {route.arrival}; {difference(route, told.route)}"
 
 
