@@ -329,6 +329,27 @@ def test_only_brains_by_those_who_are_trusted_are_served(begun, models, tmp_path
         assert part in reason
 
 
+def test_keys_that_are_trusted_no_more_end_what_they_signed(begun, models, tmp_path):
+    keys = [new_key(tmp_path / name) for name in ("old", "new")]
+    (models / "pets").mkdir()
+    sign(make_brain(head_seed=1), tmp_path / "old").save(models / "pets" / "1.brain")
+    sign(make_brain(head_seed=2), tmp_path / "new").save(models / "pets" / "2.brain")
+    sign(make_brain(name="rooms"), tmp_path / "old").save(models / "rooms" / "1.brain")
+
+    def trust(*trusted):
+        catalog.adopt(catalog.settings.model_copy(update={"trusted": trusted}))
+        look(catalog)
+
+    catalog = begun(trusted=keys[:1])
+    assert (states(catalog), catalog.names) == ({1: "ready", 2: "failed"}, ("pets", "rooms"))
+    trust(*keys)
+    assert (states(catalog), catalog.names) == ({1: "known", 2: "ready"}, ("pets", "rooms"))
+    trust(keys[1])
+    assert (states(catalog), catalog.names) == ({1: "known", 2: "ready"}, ("pets",))
+    assert "not trusted" in catalog.find("rooms", 1).reason
+    assert catalog._lineup._mind.names == ("pets@2",)
+
+
 def test_a_brain_that_loads_but_cannot_answer_is_refused(begun, models, monkeypatch):
     """The canary photo finds it; the mind is left as it was."""
     from ninebrains.mind import Mind

@@ -241,7 +241,7 @@ class Catalog:
             raise MissingError(f"{told}. Name folders of brains, or .brain or .onnx files.")
         self._tell(look)
         self._look = look
-        self._lineup.trusted = self.settings.trusted
+        self._lineup.trust(self.settings.trusted)
         self._lineup.steady.seconds = self.settings.watch_seconds / 2
         self._wishes.read()
 

@@ -29,7 +29,6 @@ class Lineup:
 
     Attributes:
         now: the versions at this moment.
-        trusted: whom brains must be signed by.
         steady: tells what has been as it is for long enough.
         has_begun: whether files must have settled before they are loaded; when starting, what
             lies there is loaded at once.
@@ -37,10 +36,11 @@ class Lineup:
 
     def __init__(self, mind: Mind) -> None:
         self.now = Snapshot()
-        self.trusted: Collection[str] | None = None
         self.steady = Steady(0.0)
         self.has_begun = False
         self._mind = mind
+        self._trusted: Collection[str] | None = None
+        self._doubted: set[tuple[str, int]] = set()
         self._refusals: dict[tuple[str, int], Refusal] = {}
         self._settled: set[tuple[str, int]] = set()
 
@@ -54,6 +54,14 @@ class Lineup:
             return self.now.versions[name][number]
         except KeyError:
             raise MissingError(f"there is no {name}@{number} here") from None
+
+    def trust(self, trusted: Collection[str] | None) -> None:
+        """Go by other keys: what is loaded and wanted is looked at anew, what was refused too."""
+        if trusted != self._trusted:
+            self._trusted = trusted
+            self._refusals.clear()
+            known = [version for some in self.now.versions.values() for version in some.values()]
+            self._doubted = {(v.name, v.number) for v in known if v.is_loaded}
 
     def note(self, name: str, number: int, found: Found | None) -> None:
         """Take note, once a look, of files that are there, have changed, or (None) have gone."""
@@ -72,6 +80,8 @@ class Lineup:
     def ensure(self, name: str, number: int, found: Found) -> bool:
         """Load a version if it is time for that; whether it can be asked then."""
         version = self.find(name, number)
+        if (name, number) in self._doubted:
+            return self._look_anew(version)
         if version.is_loaded and version.found == found:
             self._put(replace(version, state=State.READY, reason=""))
             return True
@@ -85,6 +95,16 @@ class Lineup:
         elif version.state is State.KNOWN and not is_settled:
             self._put(replace(version, reason="waiting until it has been copied"))
         return self.find(name, number).is_loaded
+
+    def _look_anew(self, version: Version) -> bool:
+        """Check what is loaded by the keys that are trusted now; what they refuse ends at once."""
+        self._doubted.discard((version.name, version.number))
+        error = self._load(version, version.found)
+        if error is not None:
+            self._mind.remove(version.member)
+            state, reason = State.FAILED, str(error) or type(error).__name__
+            self._put(Version(version.name, version.number, version.found, state, reason))
+        return error is None
 
     def insist(self, name: str, number: int, found: Found) -> None:
         """Load a version now, whether or not it was refused or is being copied.
@@ -137,7 +157,7 @@ class Lineup:
             version = Version(*key, found, State.LOADING)
             self._put(version)
         try:
-            facts, digest = admit(self._mind, found.path, version.member, self.trusted)
+            facts, digest = admit(self._mind, found.path, version.member, self._trusted)
         except ClosedError:
             if not version.is_loaded:
                 self._put(replace(version, state=State.KNOWN))
@@ -178,5 +198,6 @@ class Lineup:
         self.now = self.now.with_numbers(name, numbers)
         self._refusals.pop((name, number), None)
         self._settled.discard((name, number))
+        self._doubted.discard((name, number))
         for kind in ("files", "leaves"):
             self.steady.forget((kind, name, number))

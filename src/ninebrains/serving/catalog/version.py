@@ -88,4 +88,4 @@ class Snapshot:
         askable = [n for n, version in numbers.items() if version.state is State.READY]
         if askable:
             ready[name] = tuple(sorted(askable))
-        return Snapshot(dict(sorted(versions.items())), ready)
+        return Snapshot(dict(sorted(versions.items())), dict(sorted(ready.items())))
