@@ -27,7 +27,7 @@ def brain(ninebrains, stored_trunk, pets, tmp_path):
 
 VERBS = [
     *("train", "predict", "run", "bench", "evaluate", "report", "trunk", "brain", "data"),
-    *("demo", "doctor"),
+    *("demo", "doctor", "serve", "keys"),
 ]
 
 
