@@ -29,6 +29,7 @@ MOST_VALUES = 2**22
 """Numbers and lists in one JSON body: 27 photos of 224 x 224 pixels. More is for binary data."""
 
 _MOST_DIMENSIONS = 8
+_MOST_FILES = 10_000
 _URL_SAFE = str.maketrans("-_", "+/")
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -114,6 +115,8 @@ def dense(value: object, where: str) -> Array:
     if kinds <= {int, float}:
         return np.array(level, np.float64).reshape(shape)
     if kinds <= {dict, str}:
+        if len(level) > _MOST_FILES:
+            raise RequestError(f"{where} has {len(level):,} files, which is too many", 413)
         files = [_file(item, f"{where}[{index}]") for index, item in enumerate(level)]
         return as_items(files, tuple(shape))
     shown = " and ".join(sorted(_NAMES.get(kind, kind.__name__) for kind in kinds))
