@@ -11,6 +11,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ninebrains.serving.http import host_schema
 from ninebrains.serving.http.openapi import METHODS, Described, merge
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def routes(admin: FastAPI, described: Iterable[Described]) -> list[Route]:
         admin: describes the routes under `/admin`.
         described: what other modules say about theirs.
     """
-    described = tuple(described)
+    described = (*described, host_schema.describe())
 
     @cache  # first asked for long after the start, or never
     def document() -> dict[str, object]:

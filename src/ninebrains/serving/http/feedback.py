@@ -14,6 +14,9 @@ from ninebrains.errors import RequestError
 from ninebrains.serving.host import Host
 from ninebrains.serving.http.bodies import read_body, read_json
 from ninebrains.serving.http.callers import caller_of
+from ninebrains.serving.http.feedback_schema import describe
+
+__all__ = ["describe", "routes"]
 
 _MOST_BYTES = 16 * 2**10
 _MOST_USER = 256

@@ -125,6 +125,7 @@ class Fetcher:
     async def _get(self, client: httpx.AsyncClient, url: httpx.URL) -> bytes | httpx.URL:
         """What is there, or where else to look."""
         address = await self._resolve(url)
+        client.cookies.clear()  # hosts that share an address must not get each other's
         # The connection goes to the checked address; name and certificate stay those of the URL.
         request = client.build_request(
             "GET",
