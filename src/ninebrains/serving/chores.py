@@ -36,10 +36,12 @@ class Chores:
             try:
                 chore()
                 told = ""
-            except NinebrainsError as error:
-                if str(error) != told:
-                    _log.warning("%s: %s", name, error)
-                told = str(error)
+            # Whatever goes wrong now must not keep it from being done later.
+            except Exception as error:  # noqa: BLE001
+                is_known = isinstance(error, NinebrainsError)
+                if repr(error) != told:
+                    _log.warning("%s: %s", name, error, exc_info=None if is_known else error)
+                told = repr(error)
 
     def close(self) -> None:
         """End, and wait for what is being done."""

@@ -7,6 +7,7 @@ import pytest
 from ninebrains.brains.signing import new_key, sign
 from ninebrains.errors import BrainError, MissingError
 from ninebrains.serving.catalog import State
+from ninebrains.serving.settings import Policy
 from tests.brains.making import make_brain, photo
 from tests.serving.catalog.making import look, states
 from tests.serving.making import put, repository
@@ -348,6 +349,22 @@ def test_keys_that_are_trusted_no_more_end_what_they_signed(begun, models, tmp_p
     assert (states(catalog), catalog.names) == ({1: "known", 2: "ready"}, ("pets",))
     assert "not trusted" in catalog.find("rooms", 1).reason
     assert catalog._lineup._mind.names == ("pets@2",)
+    trust()
+    assert catalog.names == ()
+
+
+def test_what_is_kept_for_want_of_better_must_be_trusted_too(begun, models, tmp_path):
+    keys = [new_key(tmp_path / name) for name in ("old", "new")]
+    (models / "pets").mkdir()
+    sign(make_brain(), tmp_path / "old").save(models / "pets" / "1.brain")
+    catalog = begun(trusted=keys)
+    these = Policy(load="these", numbers=(2,))
+    catalog.adopt(catalog.settings.model_copy(update={"policy": these}))
+    look(catalog)
+    assert states(catalog) == {1: "ready"}
+    catalog.adopt(catalog.settings.model_copy(update={"trusted": keys[1:]}))
+    look(catalog)
+    assert states(catalog) == {1: "failed"}
 
 
 def test_a_brain_that_loads_but_cannot_answer_is_refused(begun, models, monkeypatch):

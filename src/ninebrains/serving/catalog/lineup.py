@@ -131,7 +131,9 @@ class Lineup:
             may_go: whether the traffic has something else to go to.
         """
         version, step = self.find(name, number), ("leaves", name, number)
-        if version.state is State.LEAVING and self.steady.holds(step, "leaving"):
+        if (name, number) in self._doubted and version.state is State.READY:
+            self._look_anew(version)
+        elif version.state is State.LEAVING and self.steady.holds(step, "leaving"):
             if version.member in self._mind:
                 self._mind.remove(version.member)
             self._forget(version)
@@ -176,7 +178,7 @@ class Lineup:
         """Write down why a load failed. What was ready goes on with what it was."""
         key, is_known = (version.name, version.number), isinstance(error, NinebrainsError)
         self._refusals[key] = refusal(found.mark, error, self._refusals.get(key))
-        reason = str(error) if is_known else f"{type(error).__name__}: {error}"
+        reason = str(error) if is_known else f"{type(error).__name__}: {error}".removesuffix(": ")
         _log.warning(
             "%s was refused: %s", version.member, reason, exc_info=None if is_known else error
         )

@@ -1,0 +1,25 @@
+import threading
+
+import pytest
+
+from ninebrains.errors import OutputError
+from ninebrains.serving.chores import Chores
+
+
+@pytest.mark.parametrize("error", [OutputError("disk full"), KeyError("a mistake"), MemoryError()])
+def test_a_chore_that_fails_is_told_once_and_goes_on(error, caplog):
+    times, done = [], threading.Event()
+
+    def chore():
+        times.append(1)
+        if len(times) < 5:
+            raise error
+        done.set()
+
+    chores = Chores()
+    chores.start("folders", 0.001, chore)
+    assert done.wait(10)
+    chores.close()
+    (record,) = caplog.records
+    assert record.message.startswith("folders: ")
+    assert bool(record.exc_info) != isinstance(error, OutputError)
