@@ -416,3 +416,12 @@ def test_replies_are_as_described(client, path, told, schema):
     reply = client.get(path) if told is None else client.post(path, json=told)
     found = document["components"]["schemas"][schema] | {"components": document["components"]}
     jsonschema.validate(reply.json(), found)
+
+
+def test_damaged_and_hostile_photos_are_answered_or_refused(client, shared):
+    files = [path for path in sorted((shared / "data/robustness").rglob("*")) if path.is_file()]
+    for path in files[::5]:
+        for options in ({}, {"headers": {"content-type": "image/jpeg"}}):
+            reply = client.post(f"{PETS}:predict", content=path.read_bytes(), **options)
+            assert reply.status_code in (200, 400, 413), (path, reply.text)
+            assert set(reply.json()) <= {"predictions", "error"}
