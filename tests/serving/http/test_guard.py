@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-import os
 import random
 import re
 import socket
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
 
+from ninebrains.serving.keys import Keys
+from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.settings import Settings
 from tests.serving.http.conftest import jpeg
 from tests.serving.making import repository, running
 
@@ -232,6 +235,26 @@ def test_consent_is_yes_or_no(host):
     assert "expected 'true' or 'false'" in reply.json()["error"]["message"]
 
 
+def status_of(host, key, wanted):
+    """The status of a correction sent with a key, once it is the one that is wanted."""
+    end = time.monotonic() + 10
+    while True:
+        reply = httpx.post(f"{host}/feedback", json={}, headers={"X-Api-Key": key})
+        if (reply.status_code == 401) is (wanted == 401) or time.monotonic() > end:
+            return reply.status_code
+        time.sleep(0.02)
+
+
+def test_a_running_host_learns_of_keys_that_are_added_and_removed(host):
+    ledger = Ledger(Path(host.settings["state"]) / "host.db")
+    keys = Keys(ledger, Settings())
+    secret = keys.add("late", ["feedback"])
+    assert status_of(host, secret, 400) == 400
+    keys.remove("late")
+    assert status_of(host, secret, 401) == 401
+    ledger.close()
+
+
 def wait_for_log(host, text, num=1):
     end = time.monotonic() + 10
     while host.log.read_text().count(text) < num:
@@ -284,4 +307,4 @@ def test_nothing_here_was_the_host_s_fault(host):
     assert not re.findall(r'"status":5\d\d', text)
     for word in ("Traceback", "never awaited", "never retrieved", "Exception ignored"):
         assert word not in text
-    assert os.path.exists(f"/proc/{host.process.pid}")  # noqa: PTH110
+    assert host.process.poll() is None
