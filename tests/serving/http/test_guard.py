@@ -1,6 +1,7 @@
 """What a host bears at its door, in processes of its own."""
 
 import hashlib
+import io
 import json
 import random
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
@@ -144,6 +146,16 @@ def test_a_client_that_leaves_within_its_body_leaves_nothing(raw, host):
     one = raw(head("/infer", "Content-Length: 0"))
     assert read(one)[0] == 400
     wait_for_log(host, '"status":400', 41)
+    assert "Traceback" not in host.log.read_text()
+
+
+def test_a_client_that_leaves_before_its_answer_is_no_trouble(raw, host):
+    file = io.BytesIO()
+    Image.new("L", (7000, 7000)).save(file, "PNG")  # a small file that takes long to open
+    photo = file.getvalue()
+    for _ in range(3):
+        raw(head("/infer", f"Content-Length: {len(photo)}") + photo).close()
+    wait_for_log(host, '"status":499', 3)
     assert "Traceback" not in host.log.read_text()
 
 
