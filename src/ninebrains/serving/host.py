@@ -212,9 +212,7 @@ class Host:
         try:
             inferences = await asyncio.wrap_future(future)
         except NinebrainsError as error:
-            seconds = time.perf_counter() - began
-            for one in chosen:
-                self._tell(Answered(one, None, error, seconds, "", asker, b""))
+            self._tell_failed(chosen, error, time.perf_counter() - began, asker)
             raise
         seconds = time.perf_counter() - began
         answered = tuple(self._answered(one, inferences, seconds, asker, photo) for one in chosen)
@@ -247,6 +245,9 @@ class Host:
             except BrainError:
                 if not left or all(one.member in self.mind for one in chosen):
                     raise
+            except NinebrainsError as error:
+                self._tell_failed(chosen, error, 0.0, asker)  # refused at once
+                raise
         raise AssertionError("the last try raises")
 
     def _choose(self, names: Sequence[str | Chosen], asker: Asker) -> tuple[Chosen, ...]:
@@ -286,6 +287,12 @@ class Host:
             consent=asker.consent,
         )
         return Answered(chosen, inference, None, seconds, prediction, asker, photo)
+
+    def _tell_failed(
+        self, chosen: Sequence[Chosen], error: NinebrainsError, seconds: float, asker: Asker
+    ) -> None:
+        for one in chosen:
+            self._tell(Answered(one, None, error, seconds, "", asker, b""))
 
     def _tell(self, answered: Answered) -> None:
         for watcher in self.watchers:
