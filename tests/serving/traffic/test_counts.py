@@ -18,6 +18,7 @@ from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.gates import Gate, Seen
 from ninebrains.serving.traffic.route import Route
 from ninebrains.serving.traffic.states import State
+from ninebrains.serving.traffic.summaries import quantile_ms
 from ninebrains.serving.traffic.tallies import BUCKETS, Key
 from tests.serving.traffic.making import ask, hosts
 
@@ -145,3 +146,32 @@ def test_photo_that_cannot_be_read_is_no_error_of_the_version(tmp_path):
         tally = host.counts.counts("pets")[Key("pets", 1, "stable")]
         assert tally.errors == {"photo": 1, "overload": 1}
         assert tally.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("buckets", "share", "expected"),
+    [
+        ([0] * 14, 0.5, None),
+        ([10] + [0] * 13, 0.5, 0.5),
+        ([0, 0, 0, 0, 100] + [0] * 9, 0.9, 10 + 0.9 * 15),
+        ([90, 10] + [0] * 12, 0.9, 1.0),
+        ([90, 10] + [0] * 12, 0.95, 1.75),
+        ([0] * 13 + [5], 0.5, 10_000.0),
+    ],
+)
+def test_quantile_is_read_from_the_histogram(buckets, share, expected):
+    assert quantile_ms(buckets, share) == (
+        expected if expected is None else pytest.approx(expected)
+    )
+
+
+def test_summaries_are_by_version_and_variant(tmp_path):
+    with hosts(tmp_path, {"pets": [1, 2]}) as (host,):
+        ask(host, 3)
+        ask(host, 2, ("pets@1",))
+        told = host.counts.summaries("pets")
+        assert [(one.number, one.variant, one.answered, one.failed) for one in told] == [
+            (1, "version", 2, 0),
+            (2, "stable", 3, 0),
+        ]
+        assert 0 < told[0].p50_ms <= told[0].p90_ms <= told[0].p99_ms

@@ -16,6 +16,7 @@ from ninebrains.serving.asking import Answered, Variant
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import Prediction
 from ninebrains.serving.traffic.states import State
+from ninebrains.serving.traffic.summaries import Summary, summarise
 from ninebrains.serving.traffic.tallies import Key, Tally
 
 _Fresh = dict[tuple[Key, int], Tally]
@@ -94,6 +95,15 @@ class Counts:
                     if name in (None, key.name):
                         found.setdefault(key, Tally()).add(tally.measures())
         return found
+
+    def summaries(self, name: str) -> tuple[Summary, ...]:
+        """The same of one name, in numbers for people, by version and variant.
+
+        Raises:
+            OutputError: the ledger cannot be read.
+        """
+        found = self.counts(name)
+        return tuple(summarise(key, found[key]) for key in sorted(found))
 
     def flush(self) -> None:
         """Add to the ledger what was counted since the last time.

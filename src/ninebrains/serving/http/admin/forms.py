@@ -11,6 +11,7 @@ from ninebrains.serving.settings import Group, Scope
 from ninebrains.serving.traffic.gates import GateStatus, Verdict
 from ninebrains.serving.traffic.route import Number, Route
 from ninebrains.serving.traffic.states import Happening
+from ninebrains.serving.traffic.summaries import Summary
 
 Why = Annotated[str, Field(max_length=500, description="Stands in the history.")]
 
@@ -81,6 +82,12 @@ class RollBack(Group):
     """Why to roll back."""
 
     why: Why = ""
+
+
+class CountsTold(Told):
+    """What became of the requests for a name."""
+
+    versions: list[Summary]
 
 
 class HistoryTold(Told):

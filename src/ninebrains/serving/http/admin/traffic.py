@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from ninebrains.serving.http.admin.forms import (
+    CountsTold,
     HistoryTold,
     Promotion,
     RollBack,
@@ -51,6 +52,12 @@ def router(host: Host) -> APIRouter:
     @routes.get("/brains/{name}/history", summary="What happened to the route, and why")
     def get_history(name: Name) -> HistoryTold:
         return HistoryTold(history=list(host.traffic.history(name)))
+
+    @routes.get("/brains/{name}/counts", summary="What became of requests, by version")
+    def get_counts(name: Name) -> CountsTold:
+        """Since the host's first day, but for what other workers counted in their last second."""
+        host.traffic.route(name)  # whether it is there
+        return CountsTold(versions=list(host.counts.summaries(name)))
 
     @routes.get("/brains/{name}/gate", summary="How the canary stands against its goals")
     def get_gate(name: Name) -> TrialTold:
