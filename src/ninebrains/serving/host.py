@@ -24,6 +24,7 @@ from ninebrains.places import data_folder
 from ninebrains.serving.asking import Answered, Answers, Asker, Chosen, Options
 from ninebrains.serving.catalog import Catalog
 from ninebrains.serving.chores import Chores
+from ninebrains.serving.drift import Drift
 from ninebrains.serving.feedback import Feedback
 from ninebrains.serving.feedback.truths import facts_of
 from ninebrains.serving.keys import Keys
@@ -72,6 +73,7 @@ class Host:
         judge: decides on versions that are being tried, where they have a gate.
         shadowing: asks versions that run along unseen.
         feedback: takes what people say about answers, and keeps photos.
+        drift: whether photos and answers still are as in training.
         statistics: how often versions answered in this process, and how long it took.
         measures: what this process counted and timed.
         exchange: what the other processes did.
@@ -119,7 +121,9 @@ class Host:
         folder = state_folder(settings) / "metrics" if settings.workers > 1 and run else None
         self.exchange = Exchange(folder, run)
         self.watchers.append(self.measures)
-        self.samples: list[Callable[[], Iterable[Metric]]] = []
+        self.drift = Drift(self.ledger, self.catalog)
+        self.watchers.append(self.drift)
+        self.samples: list[Callable[[], Iterable[Metric]]] = [self.drift.samples]
         self.timers: list[Callable[[Mapping[str, float], float], None]] = [self.measures.took]
         self.adopters: list[Callable[[Settings], None]] = [
             self.keys.adopt,
@@ -146,6 +150,7 @@ class Host:
         self._chores.start("folders", self.settings.watch_seconds, self.catalog.refresh)
         self._chores.start("wishes", 0.05, self.catalog.follow)
         self._chores.start("photos", 0.2, self.feedback.flush)
+        self._chores.start("drift", 0.5, self.drift.flush)
         self.is_ready = not self.is_draining
 
     def reload(self, settings: Settings | None = None) -> Reloaded:
@@ -179,6 +184,7 @@ class Host:
         self._chores.close()
         self.mind.close(drain=True, timeout=self.settings.drain_seconds)
         self.feedback.close()
+        self.drift.close()
         self.counts.close()
         self.ledger.close()
 

@@ -1,0 +1,109 @@
+"""`/drift`: whether photos and answers still are as in training, as a page and as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ninebrains.serving.drift import VersionReport
+from ninebrains.serving.host import Host
+
+if TYPE_CHECKING:
+    import jinja2
+
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "cache-control": "no-store",
+}
+_WORDS = {"too few": "too few to tell", "steady": "steady", "slight": "slight", "drift": "drift"}
+_MEANINGS = {
+    "answers": "the share of answers that would have to be others (total variation)",
+    "unfamiliar": "the largest gap between the shares of photos below any score (Kolmogorov and "
+    "Smirnov)",
+    "features": "the largest shift of a mean, in standard deviations of then",
+    "values": "the shift of the mean value, in standard deviations of then",
+}
+
+
+def routes(host: Host) -> list[Route]:
+    """The routes of this module."""
+
+    async def page(request: Request) -> Response:
+        html = await asyncio.to_thread(_page, host, request.query_params.get("brain"))
+        return Response(html, media_type="text/html", headers=_HEADERS)
+
+    async def data(request: Request) -> Response:
+        reports = await asyncio.to_thread(_reports, host, request.query_params.get("brain"))
+        told = {"versions": [report.to_dict() for report in reports]}
+        return Response(orjson.dumps(told), media_type="application/json")
+
+    return [
+        Route("/drift", page, methods=["GET"]),
+        Route("/drift/data", data, methods=["GET"]),
+    ]
+
+
+def _reports(host: Host, name: str | None) -> Sequence[VersionReport]:
+    return host.drift.reports() if name is None else host.drift.report(name)
+
+
+def _page(host: Host, name: str | None) -> str:
+    names = host.catalog.names
+    if name is None and len(names) == 1:
+        name = names[0]
+    reports = _reports(host, name)
+    template = _environment().get_template("drift.html.j2")
+    return template.render(name=name, reports=reports, is_part=len(names) > 1)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    from ninebrains.photos import printable, shortened
+    from ninebrains.reporting import wording
+    from ninebrains.serving.drift import charts, drift, measures
+
+    places = {
+        "drift.html.j2": resources.files("ninebrains.serving.http") / "templates",
+        "style.css": resources.files("ninebrains.reporting") / "templates",
+    }
+
+    def load(name: str) -> str:
+        return places[name].joinpath(name).read_text("utf-8")
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        printable=printable, shortened=shortened, percent=wording.percent, count=wording.count
+    )
+    environment.globals.update(
+        charts=charts,
+        stability=measures.population_stability,
+        report_widest=_widest,
+        matters=measures.MATTERS,
+        few=measures.FEW,
+        first=drift.FIRST,
+        words=_WORDS,
+        meanings=_MEANINGS,
+        style=environment.get_template("style.css").render(),
+    )
+    return environment
+
+
+def _widest(report: VersionReport) -> float:
+    """The largest share of any label, now or then."""
+    return max((max(now, then) for _, now, then in report.shares()), default=1.0)
