@@ -2,6 +2,7 @@ import pytest
 
 from ninebrains.errors import BrainError, MissingError
 from ninebrains.serving.settings import Policy
+from tests.brains.making import make_brain
 from tests.serving.catalog.making import look, states
 from tests.serving.making import put, repository
 
@@ -76,6 +77,20 @@ def test_wishes_are_taken_over_by_other_workers_and_after_a_restart(begun, opene
     for catalog in (other, later):
         catalog.follow()
         assert catalog.ready("pets") == ()
+
+
+def test_what_one_worker_has_proven_the_others_take_without_waiting(begun, models, tmp_path):
+    sent = make_brain().save(tmp_path / "sent.brain")
+    one, other = begun(watch_seconds=3600.0), begun(watch_seconds=3600.0)
+    put(models, "rooms", 1)
+    one.load("rooms", 1)
+    one.upload("pets", None, sent)
+    other.follow()
+    assert other.names == ("pets", "rooms")
+    put(models, "pets", 1)  # other files: whether they are whole nobody knows
+    digest = other.find("pets", 1).digest
+    other.refresh()
+    assert other.find("pets", 1).digest == digest
 
 
 @pytest.mark.parametrize(

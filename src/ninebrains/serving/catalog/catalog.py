@@ -119,7 +119,7 @@ class Catalog:
             self._lineup.has_begun = True
 
     def follow(self) -> None:
-        """Take over at once what another worker was asked to load or unload. Cheap if nothing."""
+        """Take over at once what another worker was asked to load or take in. Cheap if nothing."""
         data_version = self._ledger.data_version()
         if data_version == self._data_version:
             return
@@ -147,9 +147,10 @@ class Catalog:
         with self._changing:
             self._look_again()
             chosen = self._first_by_policy(name) if number is None else [number]
+            found = {one: self._found(name, one) for one in chosen}
             for one in chosen:
-                self._lineup.insist(name, one, self._found(name, one))
-            self._wishes.load(name, number)
+                self._lineup.insist(name, one, found[one])
+            self._wishes.load(name, number, {one: found[one].mark for one in chosen})
             self._arrange(name)
             return self.find(name, self.ready(name)[-1] if number is None else number)
 
@@ -197,7 +198,9 @@ class Catalog:
             chosen = int(place.stem)
             try:
                 self._look_again()
-                self._lineup.insist(name, chosen, self._found(name, chosen))
+                found = self._found(name, chosen)
+                self._lineup.insist(name, chosen, found)
+                self._wishes.prove(name, chosen, found.mark)
             except BaseException:
                 storing.take_back(place)
                 self._look_again()
@@ -277,7 +280,10 @@ class Catalog:
         """Bring what is loaded of a name to what is wanted."""
         shelf = self._look.shelf.get(name, {})
         for number in sorted({*shelf, *self.versions.get(name, {})}):
-            self._lineup.note(name, number, shelf.get(number))
+            found = shelf.get(number)
+            self._lineup.note(name, number, found)
+            if found is not None and self._wishes.has_proven(name, number, found.mark):
+                self._lineup.settle(name, number)
         wanted = self._make_ready(name, shelf)
         has_others = bool(wanted & set(self.ready(name)))
         wish = self._wishes.of(name)

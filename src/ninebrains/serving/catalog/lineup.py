@@ -77,6 +77,10 @@ class Lineup:
         elif found is None and known is not None:
             self._forget(known)
 
+    def settle(self, name: str, number: int) -> None:
+        """Files that were noted are whole, as somebody knows who has loaded them."""
+        self._settled.add((name, number))
+
     def ensure(self, name: str, number: int, found: Found) -> bool:
         """Load a version if it is time for that; whether it can be asked then."""
         version = self.find(name, number)
