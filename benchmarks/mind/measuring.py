@@ -79,9 +79,9 @@ def command_line(name: str) -> Iterator[Asked]:
         yield Asked(Path(folder), trunks, told.quick)
 
 
-def in_process(module: str, folder: Path, **told: object) -> Measured:
-    """What `measure` of a module of this package finds in a fresh process."""
-    command = [sys.executable, "-m", f"benchmarks.mind.{module}", _MEASURE]
+def in_process(module: str, folder: Path, package: str = "mind", **told: object) -> Measured:
+    """What `measure` of a module of a package of benchmarks finds in a fresh process."""
+    command = [sys.executable, "-m", f"benchmarks.{package}.{module}", _MEASURE]
     plain = json.dumps(told, default=str)
     done = run([*command, plain], NINEBRAINS_HOME=str(folder / "home"))
     found: Measured = json.loads(done.output.splitlines()[-1])

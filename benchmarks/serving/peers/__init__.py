@@ -1,0 +1,1 @@
+"""Peers, each in an environment of its own: the same files, photos and preprocessing as ours."""
