@@ -38,7 +38,8 @@ class Limits(Group):
 
     `deadline_ms` holds for requests that name none, and is the longest that they may name.
     `upload_bytes` and `upload_seconds` are for brains that an administrator sends; `body_bytes` and
-    `body_seconds` for all else.
+    `body_seconds` for all else. `bodies_bytes` is for all bodies together that one worker holds,
+    brains aside.
     """
 
     body_bytes: PositiveInt = 64 * 2**20
@@ -48,6 +49,7 @@ class Limits(Group):
     header_bytes: PositiveInt = 32 * 2**10
     header_seconds: PositiveFloat = 10.0
     body_seconds: PositiveFloat = 30.0
+    bodies_bytes: PositiveInt = 2**30
     upload_bytes: PositiveInt = 4 * 2**30
     upload_seconds: PositiveFloat = 1800.0
     deadline_ms: PositiveFloat = 30_000.0

@@ -296,6 +296,30 @@ def test_requests_beyond_what_may_wait_are_refused_before_their_body_is_read(hos
     host.close()
 
 
+def test_bodies_of_all_requests_together_have_a_limit(tmp_path):
+    host = Host(Settings(state=tmp_path, limits={"bodies_bytes": 1000}))
+
+    async def check():
+        async def work(request):
+            return PlainTextResponse(str(len(await request.body())))
+
+        app = guarded(host, work)
+        held, other, after = Wire(), Wire(), Wire()
+        held.body(bytes(600), more=True)
+        first = asyncio.create_task(app(request(content_length="700"), held.receive, held.send))
+        await asyncio.sleep(0.02)
+        other.body(bytes(600))
+        await app(request(content_length="600"), other.receive, other.send)
+        held.body(bytes(100))
+        await first
+        after.body(bytes(1000))
+        await app(request(content_length="1000"), after.receive, after.send)
+        assert [wire.status for wire in (held, other, after)] == [200, 429, 200]
+
+    asyncio.run(check())
+    host.close()
+
+
 def test_a_reply_that_breaks_off_does_not_look_whole(host):
     async def check():
         async def app_of(scope, receive, send):

@@ -1,10 +1,11 @@
-"""The guard: stands before every route, and is the one middleware there is.
+"""The guard: stands before every route.
 
 Of each request it checks, in this order and before the body is read: the size of its head (431,
 414), its key and scope (401, 403), whether there is room for it (429), its announced length (413),
-and the limits of the key (429). While the body comes it counts bytes (413) and time (408). When the
-client leaves, the work for it is cancelled. What nobody expected becomes a 500 with the request's
-id, and its trace goes to the log. See `faults` for the form of errors.
+and the limits of the key (429). While the body comes it counts bytes, of this request (413) and of
+all (429), and time (408). When the client leaves, the work for it is cancelled. What nobody expected
+becomes a 500 with the request's id, and its trace goes to the log. See `faults` for the form of
+errors.
 
 Routes find out who is asking through `callers.caller_of`.
 """
@@ -53,6 +54,7 @@ class Guard:
         self.app = app
         self.host = host
         self.num_asking = 0
+        self.num_body_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a request, as ASGI says."""
@@ -173,6 +175,8 @@ class _Watched:
                 self._watch.cancel()
             if self._is_asking:
                 self._guard.num_asking -= 1
+            if not self._rule.uploads:
+                self._guard.num_body_bytes -= self._num_bytes
             if self._holder is not None and self._holder.allowance is not None:
                 self._holder.allowance.end()
 
@@ -194,11 +198,7 @@ class _Watched:
                 )
             )
             return message
-        self._num_bytes += len(message.get("body", b""))
-        if self._num_bytes > self._most_bytes:
-            error = self._too_large(None)
-            self._fault = fault_of(error)
-            raise error
+        self._count(len(message.get("body", b"")))
         if not message.get("more_body", False):
             self._is_whole = True
             self._count_whole()
@@ -251,6 +251,24 @@ class _Watched:
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+    def _count(self, num_bytes: int) -> None:
+        """Count a piece of the body, for this request and for all that are open."""
+        guard = self._guard
+        self._num_bytes += num_bytes
+        error: NinebrainsError | None = None
+        if self._num_bytes > self._most_bytes:
+            error = self._too_large(None)
+        if not self._rule.uploads:  # what is uploaded goes to the disk
+            guard.num_body_bytes += num_bytes
+            if guard.num_body_bytes > guard.host.settings.limits.bodies_bytes:
+                error = error or OverloadError(
+                    f"requests of {guard.num_body_bytes:,} bytes are open here already, as many "
+                    "as may; ask again a little later"
+                )
+        if error is not None:
+            self._fault = fault_of(error)
+            raise error
 
     def _count_whole(self) -> None:
         """From when its body is there a request waits for the mind, and not for its sender."""
