@@ -2,8 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .venv-clients
+MINIMAL := .venv-clients-minimal
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
-.PHONY: install test lint types imports unit smoke docs demo bench lock clean
+.PHONY: install clients test lint types imports unit smoke docs demo bench protocols lock clean
 
 install: $(VENV)/installed
 
@@ -11,6 +14,19 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Clients of other people that the tests ask our host with: some minutes and 1.7 GB, once.
+clients: $(CLIENTS)/installed $(MINIMAL)/installed
+
+$(CLIENTS)/installed: requirements-clients.lock
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python $(PIP_INSTALL) requirements-clients.lock
+	touch $@
+
+$(MINIMAL)/installed: requirements-clients-minimal.lock
+	$(PYTHON) -m venv $(MINIMAL)
+	$(MINIMAL)/bin/python $(PIP_INSTALL) requirements-clients-minimal.lock
 	touch $@
 
 test: lint types imports unit
@@ -25,9 +41,9 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
-unit: install
+unit: install clients
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest
+	NINEBRAINS_TEST_CLIENTS=needed $(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet
 	rm -f .coverage.*  # of processes that tests killed while these wrote
 	$(BIN)/python -m coverage report
@@ -45,9 +61,16 @@ demo: install
 bench: install
 	$(BIN)/python -m benchmarks.run_all
 
+protocols: install
+	$(BIN)/python -m tools.protocols
+
+COMPILE := uv pip compile --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url
+
 lock: install
-	$(BIN)/uv pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+	$(BIN)/$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(BIN)/$(COMPILE) --group clients --output-file requirements-clients.lock
+	$(BIN)/$(COMPILE) --group clients-minimal --output-file requirements-clients-minimal.lock
 
 clean:
-	rm -rf $(VENV) build dist site demo-out .coverage .coverage.*
+	rm -rf $(VENV) $(CLIENTS) $(MINIMAL) build dist site demo-out .coverage .coverage.*
