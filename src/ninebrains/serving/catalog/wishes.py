@@ -134,9 +134,8 @@ class Wishes:
             if number is not None or not is_wanted:
                 row = (name, _WHOLE_NAME if number is None else number, is_wanted)
                 rows.execute("INSERT OR REPLACE INTO wishes VALUES (?, ?, ?)", row)
-            for one, mark in (proven or {}).items():
-                row = (name, one, _digest(mark))
-                rows.execute("INSERT OR REPLACE INTO proven VALUES (?, ?, ?)", row)
+            marks = [(name, one, _digest(mark)) for one, mark in (proven or {}).items()]
+            rows.executemany("INSERT OR REPLACE INTO proven VALUES (?, ?, ?)", marks)
         self.read()
 
     def forget(self, name: str, number: int) -> None:
