@@ -50,6 +50,13 @@ def test_a_secret_has_256_random_bits_and_is_stored_nowhere(ledger, tmp_path):
         assert secret[3:].encode() not in stored
 
 
+def test_only_the_owner_of_the_state_may_read_what_is_stored(ledger, tmp_path):
+    Keys(ledger, Settings()).add("web")
+    files = list(tmp_path.iterdir())
+    assert files
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
 @pytest.mark.parametrize(
     "presented",
     [

@@ -37,6 +37,7 @@ class Ledger:
         self._lock = threading.Lock()
         with self._blaming():
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds the host's secret; SQLite's other files follow it
             self._connection()
 
     def prepare(self, statements: str) -> None:

@@ -3,9 +3,9 @@
 Of each request it checks, in this order and before the body is read: the size of its head (431,
 414), its key and scope (401, 403), whether there is room for it (429), its announced length (413),
 and the limits of the key (429). While the body comes it counts bytes, of this request (413) and of
-all (429), and time (408). When the client leaves, the work for it is cancelled. What nobody expected
-becomes a 500 with the request's id, and its trace goes to the log. See `faults` for the form of
-errors.
+all (429), and time (408). When the client leaves, the work for it is cancelled. What nobody
+expected becomes a 500 with the request's id, and its trace goes to the log. See `faults` for the
+form of errors.
 
 Routes find out who is asking through `callers.caller_of`.
 """
