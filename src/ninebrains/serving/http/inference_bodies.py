@@ -130,6 +130,10 @@ def write_answers(asked: Asked, answers: TensorAnswers) -> tuple[bytes, int | No
     reply |= {
         "model_name": answers.chosen.name,
         "model_version": str(answers.chosen.number),
+        "parameters": {
+            "prediction_ids": ",".join(answers.predictions),
+            "variant": answers.chosen.variant,
+        },
         "outputs": outputs,
     }
     head = write_json(reply, floats)
