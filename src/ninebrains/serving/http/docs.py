@@ -16,6 +16,7 @@ from ninebrains.serving.http.openapi import METHODS, Described, merge
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from markupsafe import Markup
     from starlette.requests import Request
 
 Node = Mapping[str, Any]
@@ -63,6 +64,7 @@ def make_page(document: Node) -> str:
 
     loader = PackageLoader("ninebrains.serving.http", "templates")
     page = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page.filters["prose"] = _prose
     groups: dict[str, list[Node]] = {}
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -77,6 +79,13 @@ def make_page(document: Node) -> str:
     return page.get_template("docs.html.j2").render(
         info=document["info"], groups=groups, schemas=dict(sorted(schemas.items()))
     )
+
+
+def _prose(text: str) -> Markup:
+    """A text with `code` in it."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _shown(method: str, path: str, operation: Node) -> Node:

@@ -62,7 +62,7 @@ def describe() -> Described:
         "responses": {"200": json_reply("The answers.", ref("Answers"))},
     }
     post = {"operationId": "infer", **operation}
-    put = {"operationId": "infer_put", **operation}
+    put = {"operationId": "infer_put", **operation, "x-curl": "-T cat.jpg"}
     return Described({"/infer": {"post": post, "put": put}}, _schemas())
 
 
