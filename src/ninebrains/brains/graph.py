@@ -65,12 +65,7 @@ class Graph:
         """
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cores()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors are raised, so they need no second line
-        # A spinning thread burns a core while it waits: bad company for decoding and other brains.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(threads)
         # ONNX Runtime reads these while it compiles and copies what it keeps: until then they have
         # to stay where they are.
         weights = self.held().weights
@@ -91,6 +86,23 @@ class Graph:
             )
         except Exception as error:
             raise BrainError(f"ONNX Runtime refuses the graph: {error}") from error
+
+
+def session_options(threads: int | None = None) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    """How sessions are made.
+
+    Args:
+        threads: for one run; by default as many as the process may use.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised, so they need no second line
+    # A spinning thread burns a core while it waits: bad company for decoding and other brains.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def pack(model: onnx.ModelProto) -> Graph:

@@ -35,6 +35,11 @@ def state_file(settings: Settings) -> Path:
     return state_folder(settings) / "host.db"
 
 
+def weights_folder(settings: Settings) -> Path:
+    """Where workers share weights while they run; nothing in there is of use afterwards."""
+    return state_file(settings).parent / "weights"
+
+
 def _check_sources(sources: tuple[Path, ...]) -> None:
     if not sources:
         raise SettingsError(

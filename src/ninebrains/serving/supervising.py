@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import secrets
+import shutil
 import signal
 import socket
 import struct
@@ -26,7 +27,7 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
 from ninebrains.errors import NinebrainsError, SettingsError
-from ninebrains.serving.checking import check, state_file
+from ninebrains.serving.checking import check, state_file, weights_folder
 from ninebrains.serving.grpc.ports import reserve
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.reloading import Origin, Reloading, origin_to_json
@@ -80,7 +81,10 @@ def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -
     threading.Thread(target=supervisor.listen_to, args=(receiving,), daemon=True).start()
     told = settings.model_dump_json(), origin_to_json(origin)
     loader = partial(make_supervised, *told, os.getpid(), telling)
+    weights = weights_folder(settings)
+    shutil.rmtree(weights, ignore_errors=True)  # of a host that was killed
     supervisor.serve(target_loader=loader, wrap_loader=False)
+    shutil.rmtree(weights, ignore_errors=True)
     return supervisor.exit_code
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import NinebrainsError
+from ninebrains.serving.checking import weights_folder
 from ninebrains.serving.reloading import Origin, origin_from_json
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def make_supervised(
     os.environ[SETTINGS] = settings
     _end_with(parent)
     try:
+        _share(settings, origin_from_json(origin).run)
         host, app = _make_host_and_app(origin_from_json(origin), waits=waits)
     except NinebrainsError as error:
         say(telling, {"failed": str(error)})
@@ -107,6 +109,16 @@ class Supervised:
         ready = {name: list(self._host.catalog.ready(name)) for name in versions}
         num = sum(map(len, ready.values()))
         say(self._telling, {"ready": os.getpid(), "brains": len(ready), "versions": num})
+
+
+def _share(text: str, run: str) -> None:
+    """Share weights with the other workers, if there are any."""
+    from ninebrains.mind.backends.sharing import share_weights
+    from ninebrains.serving.settings import Settings
+
+    settings = Settings.model_validate_json(text)
+    if settings.workers > 1:
+        share_weights(weights_folder(settings) / run)
 
 
 def say(telling: Connection, message: dict[str, object]) -> None:

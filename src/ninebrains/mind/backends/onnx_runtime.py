@@ -10,6 +10,7 @@ from ninebrains.brains.graph import Graph
 from ninebrains.errors import BrainError
 from ninebrains.mind.backends.memory import release_memory, share_arena
 from ninebrains.mind.backends.protocol import Array, Precision, Runner
+from ninebrains.mind.backends.sharing import shared_session
 from ninebrains.mind.tuning.processor import features
 
 
@@ -41,7 +42,9 @@ class OnnxRuntime:
                 entry = "mlas.enable_gemm_fastmath_arm64_bfloat16"
                 options.add_session_config_entry(entry, "1")
 
-        session = graph.session(threads, configure=configure)
+        session = shared_session(graph, threads, configure, precision)
+        if session is None:
+            session = graph.session(threads, configure=configure)
         # Compiling copies weights several times over. By now all copies but one are freed.
         release_memory()
 
