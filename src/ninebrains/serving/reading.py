@@ -121,9 +121,11 @@ def _complaint(error: ValidationError, places: list[tuple[str, Tree]]) -> str:
     lines = []
     for fault in error.errors(include_url=False):
         path = fault["loc"]
-        where = next((place for place, tree in places if _is_in(tree, path)), "settings")
+        is_missing = fault["type"] == "missing"
+        known = path[:-1] if is_missing else path
+        where = next((place for place, tree in places if _is_in(tree, known)), "settings")
         name = ".".join(str(part) for part in path)
-        received = "" if fault["type"] == "missing" else f"; received {_short(fault['input'])}"
+        received = "" if is_missing else f"; received {_short(fault['input'])}"
         lines.append(f"{where}: {name}: {fault['msg'].lower()}{received}")
     return "\n".join(lines)
 
