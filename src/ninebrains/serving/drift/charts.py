@@ -47,7 +47,7 @@ def unfamiliar(now: npt.NDArray[np.int64], then: npt.NDArray[np.int64]) -> Marku
     )
     marks = [
         Markup('<polygon class="band" points="{}"/>').format(
-            frame.points([(0.0, 0.0), *_outline(shares[1][:used]), (high, 0.0)])
+            frame.points([(0.0, 0.0), *_outline(shares[1][:used]), (used * _PER_BAR * STEP, 0.0)])
         ),
         Markup('<polyline class="line" points="{}"/>').format(
             frame.points(_outline(shares[0][:used]))

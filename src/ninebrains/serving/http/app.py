@@ -16,6 +16,7 @@ from ninebrains.serving.host import Host
 from ninebrains.serving.http import (
     brains,
     docs,
+    drift,
     feedback,
     health,
     infer,
@@ -28,7 +29,7 @@ from ninebrains.serving.http.faults import HANDLERS
 from ninebrains.serving.http.guard import Guard
 from ninebrains.serving.http.metrics import Measured
 
-_MODULES = (infer, tensorflow, inference, health, feedback, brains, metrics)
+_MODULES = (infer, tensorflow, inference, health, feedback, brains, metrics, drift)
 """The hottest first. Each has `routes(host)`, and may have `describe()` for the OpenAPI page."""
 
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ninebrains.serving.drift import VersionReport
 from ninebrains.serving.host import Host
+from ninebrains.serving.http.openapi import Described, Json, json_reply, object_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -49,6 +50,43 @@ def routes(host: Host) -> list[Route]:
         Route("/drift", page, methods=["GET"]),
         Route("/drift/data", data, methods=["GET"]),
     ]
+
+
+def describe() -> Described:
+    """For the OpenAPI document."""
+    brain: Json = {
+        "name": "brain",
+        "in": "query",
+        "description": "One brain alone.",
+        "schema": {"type": "string"},
+    }
+    html: Json = {
+        "description": "A page.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+    versions = object_of({"versions": {"type": "array", "items": {"type": "object"}}})
+    return Described(
+        {
+            "/drift": {
+                "get": {
+                    "operationId": "get_drift_page",
+                    "tags": ["host"],
+                    "summary": "Whether photos and answers still are as in training, as a page",
+                    "parameters": [brain],
+                    "responses": {"200": html},
+                }
+            },
+            "/drift/data": {
+                "get": {
+                    "operationId": "get_drift",
+                    "tags": ["host"],
+                    "summary": "The same as values, by version",
+                    "parameters": [brain],
+                    "responses": {"200": json_reply("Measures by version.", versions)},
+                }
+            },
+        }
+    )
 
 
 def _reports(host: Host, name: str | None) -> Sequence[VersionReport]:
