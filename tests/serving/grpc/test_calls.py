@@ -69,6 +69,55 @@ def test_messages_over_the_limit_and_compressed_ones_are_refused(remote, photo):
     remote.call(PREDICT, **asked(photo))
 
 
+BOMBS = {
+    "examples": ("tensorflow.serving.PredictionService.Classify", b"\x12", b"\x0a"),
+    "parameters": (INFER, b"\x2a", b"\x22"),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_messages_of_countless_pieces_are_refused_before_they_are_made(remote, case):
+    method, outer, inner = BOMBS[case]
+    pieces = (inner + b"\0") * 300_000
+    wrapped = _field(outer, _field(b"\x0a", pieces) if case == "examples" else pieces)
+    with refused("INVALID_ARGUMENT") as told:
+        remote.send(method, wrapped)
+    assert "pieces" in told["details"]
+
+
+def _field(tag, data):
+    size, length = len(data), b""
+    while size > 0x7F:
+        length, size = length + bytes([size & 0x7F | 0x80]), size >> 7
+    return tag + length + bytes([size]) + data
+
+
+def test_long_lists_of_numbers_are_refused(tmp_path):
+    host = make_host(tmp_path, grpc_port=0)
+    with remote_of(host) as remote, refused("INVALID_ARGUMENT") as told:
+        listed = {"dtype": 4, "int_val": [1] * (2**22 + 1)}
+        remote.call(PREDICT, model_spec={"name": "pets"}, inputs={"x": _tensor(listed)})
+    assert "raw bytes" in told["details"]
+
+
+def _tensor(fields):
+    from ninebrains.serving.grpc.messages import message
+
+    made = message("tensorflow.TensorProto")(**fields)
+    made.tensor_shape.dim.add(size=2**22 + 1)
+    return made
+
+
+def test_messages_of_all_calls_together_have_a_limit(tmp_path, photo):
+    host = make_host(tmp_path, grpc_port=0, limits={"bodies_bytes": len(photo)})
+    with remote_of(host) as remote:
+        with refused("RESOURCE_EXHAUSTED") as told:
+            remote.call(PREDICT, **asked(photo))
+        assert "open here already" in told["details"]
+        with refused("INVALID_ARGUMENT"):
+            remote.call(PREDICT, **asked(b"small"))
+
+
 def test_a_call_without_its_message_is_given_up(tmp_path):
     host = make_host(tmp_path, grpc_port=0, limits={"body_seconds": 0.05})
     with remote_of(host) as remote:

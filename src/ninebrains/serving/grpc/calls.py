@@ -21,8 +21,9 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from ninebrains.errors import DeadlineError, NinebrainsError, RequestError
+from ninebrains.errors import DeadlineError, NinebrainsError, OverloadError, RequestError
 from ninebrains.serving.asking import Asker, Options
+from ninebrains.serving.grpc.counting import check_fields
 from ninebrains.serving.grpc.faults import code_of, details_of
 from ninebrains.serving.grpc.messages import Message, service
 from ninebrains.serving.http.faults import status_of
@@ -95,17 +96,19 @@ class Streaming:
     scope: Scope | None = "infer"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desk:
     """What all calls are answered with.
 
     Attributes:
         host: who answers.
         stopping: is set when the host ends.
+        num_bytes: of all messages that are being answered.
     """
 
     host: Host
     stopping: asyncio.Event
+    num_bytes: int = 0
 
     def service(self, name: str, methods: Mapping[str, Method | Streaming]) -> Message:
         """A service as the server takes it, by its full name."""
@@ -120,14 +123,14 @@ class Desk:
         async def one(sent: AsyncIterator[bytes], context: _Context) -> bytes:
             assert isinstance(method, Method)
             async with self._answering(described.full_name, method.scope, context) as call:
-                message = _parsed(request, await _first(sent, seconds))
-                return _written(await method.answer(message, call))
+                data = await _first(sent, seconds)
+                with self._held(data):
+                    return _written(await method.answer(_parsed(request, data), call))
 
         async def many(sent: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
             assert isinstance(method, Streaming)
             async with self._answering(described.full_name, method.scope, context) as call:
-                messages = (_parsed(request, data) async for data in _until(self.stopping, sent))
-                async for answer in method.answer(messages, call):
+                async for answer in method.answer(self._messages(request, sent), call):
                     yield _written(answer)
 
         # Whether a caller sends one message or a stream of one is the same on the wire; as a stream
@@ -135,6 +138,30 @@ class Desk:
         if isinstance(method, Streaming):
             return grpc.stream_stream_rpc_method_handler(many)
         return grpc.stream_unary_rpc_method_handler(one)
+
+    async def _messages(self, kind: Message, sent: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        """The messages of a stream; each is held until the next one is asked for."""
+        async for data in _until(self.stopping, sent):
+            with self._held(data):
+                yield _parsed(kind, data)
+
+    @contextmanager
+    def _held(self, data: bytes) -> Iterator[None]:
+        """While a message is in memory.
+
+        Raises:
+            OverloadError: there are too many bytes of messages already.
+        """
+        self.num_bytes += len(data)
+        try:
+            if self.num_bytes > self.host.settings.limits.bodies_bytes:
+                raise OverloadError(
+                    f"calls of {self.num_bytes:,} bytes are open here already, as many as may; "
+                    "ask again a little later"
+                )
+            yield
+        finally:
+            self.num_bytes -= len(data)
 
     @asynccontextmanager
     async def _answering(
@@ -254,6 +281,7 @@ async def _until(stopping: asyncio.Event, sent: AsyncIterator[bytes]) -> AsyncIt
 
 
 def _parsed(kind: Message, data: bytes) -> Message:
+    check_fields(kind.DESCRIPTOR, data)
     try:
         return kind.FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:

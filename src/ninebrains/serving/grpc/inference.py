@@ -14,6 +14,7 @@ from ninebrains.serving.grpc import inspecting
 from ninebrains.serving.grpc.calls import Call, Desk, Method, Streaming
 from ninebrains.serving.grpc.faults import details_of
 from ninebrains.serving.grpc.messages import Message, message
+from ninebrains.serving.grpc.tensor_protos import check_listed
 from ninebrains.serving.tensors import BYTES, Array, TensorAnswers, answer_tensors, photos_of
 from ninebrains.serving.wire import (
     as_items,
@@ -137,6 +138,7 @@ def _listed(tensor: Message, shape: tuple[int, ...]) -> Array:
     if field is None:
         raise RequestError(f"{tensor.datatype} is taken from raw_input_contents alone")
     values = getattr(tensor.contents, field)
+    check_listed(field, len(values))
     if len(values) != int(np.prod(shape, dtype=object)):
         raise RequestError(f"{field} has {len(values):,} values; the shape {list(shape)} does not")
     if dtype == BYTES:

@@ -33,6 +33,9 @@ _KINDS: dict[int, tuple[str, str]] = {
 """By the number of TensorFlow's DataType: numpy's name, and the list that its values may lie in."""
 
 _NUMBERS = {dtype: number for number, (dtype, _) in _KINDS.items()}
+MOST_VALUES = 2**22
+"""Numbers in one list: 27 photos of 224 x 224 pixels."""
+
 _MOST_AXES = 8
 _MOST_LISTED = 2**16
 
@@ -67,12 +70,27 @@ def array_of(name: str, tensor: Message, most_bytes: int) -> Array:
     if tensor.tensor_content:
         return _from_content(name, tensor.tensor_content, dtype, shape)
     values = getattr(tensor, field)
+    check_listed(name, len(values))
     if len(values) > size or (size and not len(values)):
         raise RequestError(
             f"{name} has the shape {list(shape)} and {len(values):,} values; expected {size:,}, or "
             "fewer of which the last is repeated"
         )
     return _from_values(name, values, dtype, shape)
+
+
+def check_listed(name: str, count: int) -> None:
+    """Refuse a list of more numbers than are worth being read one by one.
+
+    Raises:
+        RequestError: so it is (413).
+    """
+    if count > MOST_VALUES:
+        raise RequestError(
+            f"{name[:60]} lists {count:,} values; expected {MOST_VALUES:,} at most. Send more of "
+            "them as raw bytes.",
+            413,
+        )
 
 
 def tensor_of(array: Array) -> Message:
