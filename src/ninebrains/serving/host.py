@@ -214,7 +214,6 @@ class Host:
         asker, options = asker or Asker(), options or Options()
         began = time.perf_counter()
         chosen, future = self._ask(photo, wanted, asker, options)
-        self.shadowing.follow(photo, chosen, future)
         try:
             inferences = await asyncio.wrap_future(future)
         except NinebrainsError as error:
@@ -224,6 +223,7 @@ class Host:
         answered = tuple(self._answered(one, inferences, seconds, asker, photo) for one in chosen)
         for item in answered:
             self._tell(item)
+        self.shadowing.follow(photo, answered)
         for timer in self.timers:
             timer(inferences.timings, seconds)
         return Answers(answered, inferences.photo_size, inferences.timings)

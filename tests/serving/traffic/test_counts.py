@@ -6,13 +6,14 @@ import pytest
 
 from ninebrains.errors import (
     BrainError,
+    ClosedError,
     DeadlineError,
     NinebrainsError,
     OutputError,
     OverloadError,
     PhotoError,
 )
-from ninebrains.serving.asking import Answered, Asker, Chosen, Options
+from ninebrains.serving.asking import Answered, Asker, Chosen
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.gates import Gate, Seen
@@ -141,10 +142,11 @@ def test_photo_that_cannot_be_read_is_no_error_of_the_version(tmp_path):
     with hosts(tmp_path, {"pets": [1]}) as (host,):
         with pytest.raises(PhotoError):
             asyncio.run(host.answer(b"no photo", ["pets"]))
-        with pytest.raises(OverloadError):  # it could only be late
-            ask(host, 1, options=Options(deadline_ms=1e-9))
+        host.mind.close()
+        with pytest.raises(ClosedError):  # refused at once
+            ask(host, 1)
         tally = host.counts.counts("pets")[Key("pets", 1, "stable")]
-        assert tally.errors == {"photo": 1, "overload": 1}
+        assert tally.errors == {"photo": 1, "closed": 1}
         assert tally.failed == 0
 
 

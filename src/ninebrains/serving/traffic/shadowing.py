@@ -1,21 +1,26 @@
 """`Shadowing`: versions that run along with an answer, so that what they say can be compared.
 
-Who asked has their answer as soon as it is there: nobody waits for the other one, which goes behind
-everything that anybody waits for, and is left out while the mind is busy.
+A photo is sent to them when its answer has been given, behind all that anybody waits for, and
+not at all while the mind is busy. So nobody's answer is later for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from ninebrains.brains import Inference
 from ninebrains.errors import BrainError, ClosedError, NinebrainsError, OverloadError
 from ninebrains.images import PhotoSource
 from ninebrains.mind import Inferences, Mind
 from ninebrains.serving.asking import Answered, Asker, Chosen
 from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.traffic import Traffic
+
+_Pairs = Sequence[tuple[Answered, Chosen]]
+"""An answer that was given, and who is asked the same."""
 
 _NOBODY = Asker()
 _DEADLINE_MS = 30_000.0
@@ -45,24 +50,28 @@ class Shadowing:
         self._most = max_pending * _BUSY_SHARE
         self.left_out = 0
 
-    def follow(
-        self,
-        photo: PhotoSource,
-        chosen: Sequence[Chosen],
-        future: Future[Inferences],
-    ) -> None:
-        """Send a photo to those who run along with `chosen`, whose request is on its way.
+    def follow(self, photo: PhotoSource, answered: Sequence[Answered]) -> None:
+        """Send a photo to those who run along with what has been answered.
 
-        Raises nothing that is not a bug: whoever runs along must not harm the answer.
+        Called by asyncio's thread, which does it when it has nothing else to do: after the answer
+        is on its way. The photo must not change until then.
         """
-        pairs = [(one, other) for one in chosen for other in self._traffic.shadows(one)]
-        if not pairs:
-            return
-        if self._mind.stats().pending > self._most:
-            self.left_out += len(pairs)
-            return
+        pairs = [
+            (one, other)
+            for one in answered
+            if one.inference is not None
+            for other in self._traffic.shadows(one.chosen)
+        ]
+        if pairs:
+            asyncio.get_running_loop().call_soon(self._send, photo, pairs)
+
+    def _send(self, photo: PhotoSource, pairs: _Pairs) -> None:
+        """Raises nothing that is not a bug: whoever runs along must do no harm."""
         began = time.perf_counter()
         try:
+            if self._mind.stats().pending > self._most:
+                self.left_out += len(pairs)
+                return
             along = self._mind.submit(
                 photo,
                 list(dict.fromkeys(other.member for _, other in pairs)),
@@ -73,57 +82,44 @@ class Shadowing:
         except (OverloadError, BrainError, ClosedError):  # busy, just gone, or at the end
             self.left_out += len(pairs)
             return
+        along.add_done_callback(lambda done: self._take(pairs, done, time.perf_counter() - began))
 
-        def compare(_: Future[Inferences]) -> None:
-            self._count(pairs, along, time.perf_counter() - began)
-            future.add_done_callback(lambda _: self._compare(pairs, future, along))
-
-        along.add_done_callback(compare)
-
-    def _count(
-        self, pairs: Sequence[tuple[Chosen, Chosen]], along: Future[Inferences], seconds: float
-    ) -> None:
-        """Count the answers of shadows, but not those that stable gave for comparison only."""
+    def _take(self, pairs: _Pairs, along: Future[Inferences], seconds: float) -> None:
+        """Count what shadows answered, but not what stable did for comparison only; compare."""
         for one, other in pairs:
-            if one.variant != "stable":
+            inference, error = _outcome(along, other)
+            is_shadow = one.chosen.variant == "stable"
+            if is_shadow:
+                told = Answered(other, inference, error, seconds, "", _NOBODY, b"")
+                self._counts.saw(told)
+            if one.inference is None or inference is None:
                 continue
-            error = _error(along, other)
-            inference = None if error else along.result()[other.member]
-            self._counts.saw(Answered(other, inference, error, seconds, "", _NOBODY, b""))
-
-    def _compare(
-        self,
-        pairs: Sequence[tuple[Chosen, Chosen]],
-        future: Future[Inferences],
-        along: Future[Inferences],
-    ) -> None:
-        for one, other in pairs:
-            if future.cancelled() or _error(future, one) or _error(along, other):
-                continue
-            agrees = _agree(future.result(), one, along.result(), other)
-            tried = other if one.variant == "stable" else one
+            agrees = _agree(one.inference, inference)
+            tried = other if is_shadow else one.chosen
             if agrees is not None:
                 self._counts.compared(tried.name, tried.number, tried.variant, agrees)
 
 
-def _error(future: Future[Inferences], chosen: Chosen) -> NinebrainsError | None:
-    """Why a version has no answer, if so."""
+def _outcome(
+    future: Future[Inferences], chosen: Chosen
+) -> tuple[Inference | None, NinebrainsError | None]:
+    """What a version answered, or why it did not."""
     error = future.exception()
     if error is None:
-        return future.result().errors.get(chosen.member)
+        error = future.result().errors.get(chosen.member)
+        return (None if error is not None else future.result()[chosen.member]), error
     if isinstance(error, NinebrainsError):
-        return error
+        return None, error
     raise error
 
 
-def _agree(first: Inferences, one: Chosen, second: Inferences, other: Chosen) -> bool | None:
+def _agree(one: Inference, other: Inference) -> bool | None:
     """Whether two versions say the same of a photo; None where they say no label.
 
     The same best label, or both "none of these". Labels are compared by their id, which stays when
     a label is called by another name.
     """
-    answers = [first[one.member], second[other.member]]
-    if any(answer.is_measured or not len(answer.answers) for answer in answers):
+    if any(answer.is_measured or not len(answer.answers) for answer in (one, other)):
         return None
-    best = [answer.top.label_id if answer.is_familiar else None for answer in answers]
+    best = [answer.top.label_id if answer.is_familiar else None for answer in (one, other)]
     return best[0] == best[1]

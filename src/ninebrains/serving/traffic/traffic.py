@@ -78,23 +78,20 @@ class Traffic:
         Raises:
             MissingError: no such brain, version or alias is ready.
         """
-        book = self._newest_book()
-        found = book.plans.get(wanted)
+        found = self._newest_book().plans.get(wanted)
         if found is not None:
             return found.choose(asker)
         name, at, which = wanted.partition("@")
-        ready = self._catalog.ready(name)
-        if not ready:
-            raise MissingError(_nothing(name, book.versions))
-        if name not in book.plans:
-            book.plans[name] = plan(name, self.state(name), ready)
+        found = self._plan(name)
+        if found is None:
+            raise MissingError(_nothing(name, self._catalog.versions))
         if not at:
-            return book.plans[name].choose(asker)
-        return _exact(book.plans[name], which, ready)
+            return found.choose(asker)
+        return _exact(found, which, self._catalog.ready(name))
 
     def shadows(self, chosen: Chosen) -> tuple[Chosen, ...]:
         """Who is to run along unseen with an answer, this time."""
-        found = self._newest_book().plans.get(chosen.name)
+        found = self._plan(chosen.name)
         return () if found is None else found.unseen(chosen)
 
     def held(self, name: str) -> frozenset[int]:
@@ -257,6 +254,17 @@ class Traffic:
             if revision > self._revision:
                 self._states = states.read_all(rows)
                 self._revision = revision
+
+    def _plan(self, name: str) -> Plan | None:
+        """The plan for a name; None where nothing of it is ready."""
+        book = self._newest_book()
+        found = book.plans.get(name)
+        if found is None:
+            ready = self._catalog.ready(name)
+            if not ready:
+                return None
+            found = book.plans[name] = plan(name, book.states.get(name, _NO_STATE), ready)
+        return found
 
     def _newest_book(self) -> _Book:
         book, versions, held = self._book, self._catalog.versions, self._states
