@@ -9,6 +9,7 @@ from ninebrains.errors import SettingsError
 from ninebrains.serving.keys import Keys, is_loopback
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.settings import Settings, Tls
+from ninebrains.serving.traces import exporter_to
 
 
 def check(settings: Settings) -> None:
@@ -16,11 +17,14 @@ def check(settings: Settings) -> None:
 
     Raises:
         SettingsError: says which one, and what to do.
+        ExtraError: one of them needs packages that are not installed.
         OutputError: nothing can be written to the folder for the state.
     """
     _check_sources(settings.sources)
     if settings.tls is not None:
         _check_tls(settings.tls)
+    if settings.traces is not None:
+        exporter_to(settings.traces)
     ledger = Ledger(state_file(settings))
     try:
         _check_access(settings, ledger)

@@ -28,6 +28,7 @@ from ninebrains.serving.http.admin import make_admin
 from ninebrains.serving.http.faults import HANDLERS
 from ninebrains.serving.http.guard import Guard
 from ninebrains.serving.http.metrics import Measured
+from ninebrains.serving.traces import Traced, Traces
 
 _MODULES = (infer, tensorflow, inference, health, feedback, brains, metrics, drift)
 """The hottest first. Each has `routes(host)`, and may have `describe()` for the OpenAPI page."""
@@ -50,11 +51,17 @@ def make_app(host: Host, *, waits: bool = True) -> Starlette:
             yield
         await opening
         await asyncio.to_thread(host.close)
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
 
+    traces = _traces(host)
+    layers = [Middleware(Measured, host=host), Middleware(Guard, host=host)]
+    if traces is not None:
+        layers.insert(1, Middleware(Traced, traces=traces))
     return Starlette(
         routes=_routes(host),
         lifespan=life,
-        middleware=[Middleware(Measured, host=host), Middleware(Guard, host=host)],
+        middleware=layers,
         exception_handlers=HANDLERS,
     )
 
@@ -68,6 +75,16 @@ def _routes(host: Host) -> list[BaseRoute]:
         *docs.routes(admin, described),
         Route("/admin/{rest:path}", admin),
     ]
+
+
+def _traces(host: Host) -> Traces | None:
+    """What sends traces, where that is wanted."""
+    if host.settings.traces is None:
+        return None
+    traces = Traces(host.settings.traces)
+    host.watchers.append(traces)
+    host.timers.append(traces.took)
+    return traces
 
 
 def _grpc(host: Host) -> AbstractAsyncContextManager[object]:
