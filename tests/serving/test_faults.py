@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -212,6 +214,68 @@ def test_a_state_that_cannot_be_written_is_one_line_at_the_start(models, tmp_pat
     assert told.startswith("error: ")
     assert str(tmp_path / "file") in told
     assert "Traceback" not in told
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of its own of 16 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", place]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(disk):
+    """Leave no room at all; the file that takes it."""
+    with (disk / "rest").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return disk / "rest"
+
+
+def test_on_a_full_disk_serving_goes_on_and_feedback_says_that_it_cannot_be_stored(
+    models, small_disk
+):
+    settings = {"sources": [models], "state": small_disk / "state", "workers": 2}
+    with running(settings) as host:
+        reply = ask(host, "/infer?brains=pets", method="POST", content=PHOTO)
+        told = {"prediction_id": prediction(reply), "rank": 1}
+        rest = fill(small_disk)
+        with Load(host, 2) as load:
+            load.wait(50)
+            refused = ask(host, "/feedback", method="POST", json=told)
+            assert refused.status_code == 507, refused.text
+            assert "space" in refused.json()["error"]["message"]
+            os.kill(host.workers()[0], signal.SIGKILL)  # one that starts now has no room either
+            load.wait(50)
+        assert set(load.codes) == {200}
+        rest.unlink()
+        wait_until(lambda: ask(host, "/feedback", method="POST", json=told).status_code < 300)
+        wait_until(lambda: len(host.workers()) == 2)
+        assert ask(host, "/metrics").status_code == 200
+        assert host.stop() == 0
+
+
+def test_a_host_that_starts_on_a_full_disk_says_so_in_one_line(models, small_disk):
+    fill(small_disk)
+    with started({"sources": [models], "state": small_disk / "state"}) as host:
+        assert host.process.wait(30) == 2
+    told = host.log.read_text()
+    assert told.startswith("error: ")
+    assert "space" in told
+    assert "Traceback" not in told
+
+
+def prediction(reply):
+    (found,) = reply.json()["photos"][0]["brains"].values()
+    return found["prediction_id"]
 
 
 def versions(host):
