@@ -60,7 +60,8 @@ class Client:
         self._told = asyncio.Queue()
         self._heard = asyncio.Queue()
 
-    def _run(self, task):
+    def run(self, task):
+        """What a coroutine gives, run where requests are."""
         return asyncio.run_coroutine_threadsafe(task, self._loop).result(60)
 
     def begin(self):
@@ -70,20 +71,20 @@ class Client:
         self._step("startup")
 
     def _step(self, step):
-        self._run(self._told.put({"type": f"lifespan.{step}"}))
-        heard = self._run(self._heard.get())
+        self.run(self._told.put({"type": f"lifespan.{step}"}))
+        heard = self.run(self._heard.get())
         assert heard["type"] == f"lifespan.{step}.complete", heard
 
     def end(self):
         self._step("shutdown")
         self._life.result(10)
-        self._run(self._client.aclose())
+        self.run(self._client.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def request(self, method, url, **options):
-        return self._run(self._client.request(method, url, **options))
+        return self.run(self._client.request(method, url, **options))
 
     def get(self, url, **options):
         return self.request("GET", url, **options)

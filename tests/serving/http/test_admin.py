@@ -1,5 +1,6 @@
 """`/admin`: what a running host can be told, by whom, and what comes of it."""
 
+import os
 import time
 
 import pytest
@@ -106,6 +107,27 @@ def test_an_upload_over_the_limit_is_cut_off(tmp_path, brain_file):
             reply = client.post("/admin/brains/a/versions", content=content, headers=headers)
             assert reply.status_code == 413
     assert not list((host.ledger.path.parent / "uploads").glob("*"))
+
+
+def test_an_upload_that_finds_no_room_is_told_so_and_the_host_goes_on(tmp_path, brain_file, photo):
+    host = make_host(tmp_path)
+    headers = {"X-Api-Key": host.keys.add("boss", ["admin"])}
+    (host.ledger.path.parent / "uploads").write_bytes(b"in the way")
+    with sending(host) as client:
+        reply = client.post("/admin/brains/a/versions", content=brain_file(), headers=headers)
+        assert reply.status_code == 507
+        assert reply.json()["error"]["code"] == "storage"
+        assert client.post("/infer?brains=pets", content=photo).status_code == 200
+
+
+def test_what_a_killed_worker_left_of_an_upload_goes_with_the_next_one(opened, admin, brain_file):
+    host, _client, _headers = opened
+    left = host.ledger.path.parent / "uploads" / "upload-left.brain"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half a brain")
+    os.utime(left, (0, 0))
+    admin("POST", "/brains/next/versions", 201, content=brain_file(head_seed=5))
+    assert not list(left.parent.iterdir())
 
 
 async def pieces(several):

@@ -1,11 +1,18 @@
 """`/infer`: what is asked, what is answered, what is refused."""
 
+import asyncio
 import base64
+import time
 
 import numpy as np
+import orjson
 import pytest
 
+from ninebrains.errors import DeadlineError, PhotoError
 from ninebrains.serving.host import best_labels
+from ninebrains.serving.http.infer import Infer
+from ninebrains.serving.settings import Urls
+from tests.serving.http.conftest import make_host, sending
 
 ALL = {"pets", "many", "weight", "guest"}
 
@@ -225,6 +232,63 @@ def test_a_photo_by_address_is_refused_unless_the_settings_name_its_host(client)
     reply = client.post("/infer", json={"photos": [{"url": "http://127.0.0.1/cat.jpg"}]})
     assert reply.status_code == 400
     assert "off" in reply.json()["error"]["message"]
+
+
+class Site:
+    """Stands for photos by their address."""
+
+    def __init__(self, photo, seconds=0.0):
+        self.photo, self.seconds = photo, seconds
+
+    async def fetch(self, url):
+        await asyncio.sleep(self.seconds)
+        if "missing" in url:
+            raise PhotoError(f"{url} answered 404")
+        return self.photo
+
+
+def by_address(client, host, photo, urls, seconds=0.0, **said):
+    """The reply of /infer whose photos come from a site."""
+
+    async def call(messages):
+        body = orjson.dumps({"photos": [{"url": url} for url in urls], "brains": ["pets"], **said})
+        scope = {"query_string": b"", "headers": [(b"content-type", b"application/json")]}
+
+        async def receive():
+            return {"type": "http.request", "body": body}
+
+        async def send(message):
+            messages.append(message)
+
+        await Infer(host, Site(photo, seconds))(scope, receive, send)
+        return orjson.loads(messages[1]["body"])
+
+    return client.run(call([]))
+
+
+def test_photos_by_address_are_answered_and_one_that_is_missing_says_so(client, host, photo):
+    told = by_address(client, host, photo, ["http://a/cat.jpg", "http://a/missing.jpg"])["photos"]
+    assert told[0]["brains"]["pets"]["version"] == 2
+    assert told[1]["error"]["code"] == "photo"
+
+
+def test_the_time_to_fetch_a_photo_counts_towards_the_deadline(client, host, photo):
+    with pytest.raises(DeadlineError, match="fetching"):
+        by_address(client, host, photo, ["http://a/cat.jpg"], seconds=0.05, deadline_ms=10)
+
+
+def test_hosts_of_photos_can_be_allowed_while_serving(tmp_path):
+    host = make_host(tmp_path)
+    body = {"photos": [{"url": "http://photos.example.org/cat.jpg"}]}
+    with sending(host) as client:
+        assert "off" in client.post("/infer", json=body).text
+        host.reload(host.settings.model_copy(update={"urls": Urls(hosts=("other.example.org",))}))
+        for _ in range(500):
+            told = client.post("/infer", json=body).text
+            if "off" not in told:
+                break
+            time.sleep(0.01)
+        assert "not allowed" in told
 
 
 def test_every_hostile_photo_is_answered_or_clearly_refused(client, shared):

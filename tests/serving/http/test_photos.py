@@ -73,6 +73,12 @@ def test_a_part_that_says_it_is_an_image_is_a_photo_without_a_file_name():
     assert read(form((head, JPEG)), FORM).photos == [NamedPhoto(None, JPEG)]
 
 
+@pytest.mark.parametrize("piece", [7, 10**9])
+def test_what_stands_after_a_form_is_left_aside(piece):
+    body = form(file()) + b"bye" * 20_000
+    assert read(body, FORM, Limits(), piece=piece).photos == [NamedPhoto("cat.jpg", JPEG)]
+
+
 def test_photos_in_json_are_base64_with_or_without_line_breaks_or_addresses():
     items = [
         {"b64": B64, "name": "cat.jpg"},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_FIELDS = 32
 _MOST_FIELD_BYTES = 16 * 2**10
+_BLOCK_BYTES = 16 * 2**10
 _MOST_HEADERS = 8
 _MOST_HEADER_BYTES = 4 * 2**10
 
@@ -104,12 +105,23 @@ class Form:
         """
         async for chunk in chunks:
             try:
-                self._parser.write(chunk)
+                self._write(chunk)
             except FormParserError as error:
                 raise _malformed(error) from error
         if not self._is_over:
             raise RequestError("multipart/form-data ended before its last boundary")
         return self.parts
+
+    def _write(self, chunk: bytes) -> None:
+        """Parse some more, until the end: what comes after it is looked at byte by byte."""
+        if len(chunk) <= _BLOCK_BYTES:
+            if not self._is_over:
+                self._parser.write(chunk)
+            return
+        for start in range(0, len(chunk), _BLOCK_BYTES):
+            if self._is_over:
+                return
+            self._parser.write(chunk[start : start + _BLOCK_BYTES])
 
     def _begin(self) -> None:
         self._reading = _Reading()
