@@ -6,7 +6,7 @@ from ninebrains.errors import OutputError
 from ninebrains.serving.asking import Asker
 from ninebrains.serving.traffic.route import Route
 from tests.serving.making import put
-from tests.serving.traffic.making import hosts, until
+from tests.serving.traffic.making import ask, hosts, until
 
 NOBODY = Asker()
 
@@ -105,3 +105,27 @@ def test_change_that_cannot_be_written_changes_nothing(tmp_path):
             rows.execute("PRAGMA query_only = 0")
         host.traffic.change("pets", "ann", stable=1)
         assert host.traffic.choose("pets", NOBODY).number == 1
+
+
+def test_roll_back_to_a_version_that_is_not_loaded_loads_it_and_fails_nothing(tmp_path):
+    latest = {"policy": {"load": "latest", "latest": 1}}
+    with hosts(tmp_path, {"pets": [1]}, **latest) as (host,):
+        put(tmp_path / "models", "pets", 2)
+        until(lambda: host.catalog.ready("pets") == (2,))
+        until(lambda: host.traffic.route("pets").previous == 1)
+        host.traffic.roll_back("pets", "ann")
+        until(lambda: host.traffic.choose("pets", NOBODY).number == 1)
+        ask(host, 3)
+        assert host.catalog.ready("pets") == (1, 2)
+        host.traffic.roll_back("pets", "ann")
+        assert host.traffic.choose("pets", NOBODY).number == 2
+
+
+def test_version_can_be_named_before_it_is_ready_and_stable_answers_until_then(tmp_path):
+    latest = {"policy": {"load": "latest", "latest": 1}}
+    with hosts(tmp_path, {"pets": [1, 2]}, **latest) as (host,):
+        assert host.catalog.ready("pets") == (2,)
+        host.traffic.change("pets", "ann", stable=2, canary=1, canary_percent=100)
+        ask(host, 3)
+        until(lambda: host.traffic.choose("pets", NOBODY).number == 1)
+        assert host.traffic.choose("pets", NOBODY).variant == "canary"
