@@ -6,12 +6,12 @@ from ninebrains.brains.inference import make_inference
 from ninebrains.serving.asking import Answered, Asker, Chosen
 from ninebrains.serving.feedback import Feedback
 from ninebrains.serving.feedback.truths import Facts
+from ninebrains.serving.host import secret_of
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.predictions import Seal
 from ninebrains.serving.settings import Feedback as Bounds
 from tests.brains.making import NAMES, make_manifest
-
-SECRET = bytes(range(32))
+from tests.making import jpeg
 
 
 class Desk:
@@ -20,8 +20,8 @@ class Desk:
     def __init__(self, state, names=NAMES, task="classify", **bounds):
         self.state = state
         self.manifest = make_manifest(task, names)
-        self.seal = Seal(SECRET)
         self.ledger = Ledger(state / "host.db")
+        self.seal = Seal(secret_of(self.ledger))
         self.told = []
         self.feedback = Feedback(
             self.ledger,
@@ -78,3 +78,14 @@ class Desk:
             data = path.read_bytes() if path.is_file() else b""
             found |= {needle for needle in needles if needle in data}
         return found
+
+
+def corrected_host(models):
+    """A repository whose host has answered photos and heard what they show."""
+    desk = Desk(models / ".ninebrains", ("cat", "dog"))
+    for number in range(24):
+        label = ("cat", "dog")[number % 2]
+        prediction = desk.answer(jpeg(label, 600 + number), (0.55, 0.45), user="alice")
+        desk.feedback.give(prediction, label=label, user="bob")
+    desk.feedback.close()
+    desk.ledger.close()
