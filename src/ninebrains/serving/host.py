@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _CHANGED_UNDERNEATH = 5
 """How often a request is sent anew when its version went away between choosing and asking."""
 
+_NOT_READY = "the host is not ready: its brains are being loaded; try again in a moment"
+
 
 class Watcher(Protocol):
     """Is told of every answer and every error, at once, in the thread that answers: be quick."""
@@ -256,20 +258,28 @@ class Host:
                 raise
         raise AssertionError("the last try raises")
 
-    def _choose(self, names: Sequence[str | Chosen], asker: Asker) -> tuple[Chosen, ...]:
+    def choose(self, wanted: str, asker: Asker) -> Chosen:
+        """The version that answers a request; see `Traffic.choose`.
+
+        Raises:
+            MissingError: no such brain, version or alias is ready.
+            ClosedError: nor could it be: the host is not ready yet.
+        """
         try:
-            if not names:
-                raise MissingError("there is no brain here yet")  # noqa: TRY301 - as any other
-            return tuple(
-                name if isinstance(name, Chosen) else self.traffic.choose(name, asker)
-                for name in names
-            )
+            return self.traffic.choose(wanted, asker)
         except MissingError:
             if self.is_ready or self.is_draining:
                 raise
-            raise ClosedError(
-                "the host is not ready: its brains are being loaded; try again in a moment"
-            ) from None
+            raise ClosedError(_NOT_READY) from None
+
+    def _choose(self, names: Sequence[str | Chosen], asker: Asker) -> tuple[Chosen, ...]:
+        if not names and (self.is_ready or self.is_draining):
+            raise MissingError("there is no brain here yet")
+        if not names:
+            raise ClosedError(_NOT_READY)
+        return tuple(
+            name if isinstance(name, Chosen) else self.choose(name, asker) for name in names
+        )
 
     def _answered(
         self,

@@ -276,7 +276,7 @@ async def answer_tensors(
     """
     asker, options = asker or Asker(), options or Options()
     for left in reversed(range(_CHANGED_UNDERNEATH)):
-        chosen = host.traffic.choose(wanted, asker)
+        chosen = host.choose(wanted, asker)
         try:
             signature = signature_at(host, chosen)
             names = signature.names(outputs)

@@ -19,7 +19,7 @@ WATCH = "grpc.health.v1.Health.Watch"
 
 
 def asked(photo, **more):
-    return {"model_spec": {"name": "pets"}, "inputs": {"x": tensor([photo])}, **more}
+    return {"model_spec": {"name": "pets"}, "inputs": {"x": tensor([photo])}} | more
 
 
 def test_keys_open_what_their_scopes_say(tmp_path, photo):
@@ -208,3 +208,15 @@ def test_watchers_are_told_of_the_end_and_let_the_host_go(tmp_path):
 def test_a_reserved_port_is_taken_for_others():
     with reserve("127.0.0.1", 0) as held, pytest.raises(SettingsError, match="grpc-port"):
         reserve("127.0.0.1", held.getsockname()[1])
+
+
+def test_a_host_that_is_not_ready_says_so(tmp_path, photo):
+    host = make_host(tmp_path, grpc_port=0)
+    with remote_of(host) as remote:
+        host.is_ready = False
+        with refused("UNAVAILABLE") as told:
+            remote.call(PREDICT, **asked(photo, model_spec={"name": "later"}))
+        assert "not ready" in told["details"]
+        ready = "inference.GRPCInferenceService.ModelReady"
+        assert not remote.call(ready, name="later")[0].ready
+        assert remote.call(CHECK)[0].status == 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.json_format import ParseDict
 
 from ninebrains import __version__
-from ninebrains.errors import MissingError, RequestError
+from ninebrains.errors import ClosedError, MissingError, RequestError
 from ninebrains.serving.asking import Asker, Chosen
 from ninebrains.serving.grpc.calls import Call, Method
 from ninebrains.serving.grpc.messages import Message, message
@@ -47,7 +47,7 @@ def methods(host: Host) -> dict[str, Method]:
     async def model_ready(request: Message, call: Call) -> Message:
         try:
             signature_at(host, _chosen(host, request, call))
-        except MissingError:
+        except (MissingError, ClosedError):
             return message("inference.ModelReadyResponse")(ready=False)
         return message("inference.ModelReadyResponse")(ready=True)
 
@@ -112,7 +112,7 @@ def _chosen(host: Host, request: Message, call: Call) -> Chosen:
     """The version that a request is about."""
     wanted = f"{request.name}@{request.version}" if request.version else request.name
     call.brains = (wanted,)
-    return host.traffic.choose(wanted, Asker())
+    return host.choose(wanted, Asker())
 
 
 def _versions(host: Host, request: Message) -> list[Version]:

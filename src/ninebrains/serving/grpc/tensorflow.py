@@ -143,7 +143,7 @@ def _metadata(host: Host, request: Message, call: Call) -> Message:
             )
     if not request.metadata_field:
         raise RequestError("got no metadata_field; expected signature_def")
-    chosen = host.traffic.choose(_wanted(request.model_spec), call.asker)
+    chosen = host.choose(_wanted(request.model_spec), call.asker)
     signature = signature_at(host, chosen)
     signatures = message("tensorflow.serving.SignatureDefMap")()
     for name, given in ((DEFAULT, INPUTS[0]), (INPUTS[1].name, INPUTS[1])):
@@ -176,7 +176,7 @@ def _status(host: Host, spec: Message) -> Message:
     if spec.HasField("version"):
         versions = {spec.version.value: host.catalog.find(spec.name, spec.version.value)}
     elif spec.version_label:
-        number = host.traffic.choose(_wanted(spec), Asker()).number
+        number = host.choose(_wanted(spec), Asker()).number
         versions = {number: host.catalog.find(spec.name, number)}
     reply = message("tensorflow.serving.GetModelStatusResponse")()
     for number in sorted(versions, reverse=True):

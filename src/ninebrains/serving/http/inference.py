@@ -245,7 +245,7 @@ def _of(numbers: Mapping[int, Version]) -> list[Version]:
 
 
 def _chosen(host: Host, request: Request) -> Chosen:
-    return host.traffic.choose(_wanted(request), Asker())
+    return host.choose(_wanted(request), Asker())
 
 
 def _wanted(request: Request) -> str:

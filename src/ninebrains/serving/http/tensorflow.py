@@ -152,7 +152,7 @@ async def status(host: Host, request: Request) -> Response:
     if "version" in request.path_params:
         versions = [host.catalog.find(name, _number(request.path_params["version"]))]
     elif "label" in request.path_params:
-        chosen = host.traffic.choose(_wanted(request), Asker())
+        chosen = host.choose(_wanted(request), Asker())
         versions = [host.catalog.find(chosen.name, chosen.number)]
     else:
         known = host.catalog.versions.get(name, {})
@@ -176,7 +176,7 @@ def _status(version: Version) -> dict[str, object]:
 
 async def metadata(host: Host, request: Request) -> Response:
     """Tell what a version takes and gives."""
-    chosen = host.traffic.choose(_wanted(request), Asker())
+    chosen = host.choose(_wanted(request), Asker())
     outputs = signature_at(host, chosen).outputs
     signatures = {
         SIGNATURE: _signature(INPUTS[0], outputs),
