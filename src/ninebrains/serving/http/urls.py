@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from ninebrains.errors import PhotoError, RequestError
@@ -52,7 +53,6 @@ class Fetcher:
 
     def __init__(self, settings: Urls, may_reach: Callable[[Address], bool] = is_public) -> None:
         self._may_reach = may_reach
-        self._tls: ssl.SSLContext | None = None
         self.adopt(settings)
 
     def adopt(self, settings: Urls) -> None:
@@ -87,10 +87,9 @@ class Fetcher:
     async def _follow(self, url: str) -> bytes:
         import httpx
 
-        self._tls = self._tls or httpx.create_ssl_context()  # takes a while; the same for all
         # Without a trace of this machine: neither its proxies nor its .netrc.
         async with httpx.AsyncClient(
-            verify=self._tls, trust_env=False, timeout=self._settings.seconds
+            verify=_tls(), trust_env=False, timeout=self._settings.seconds
         ) as client:
             for _ in range(_MOST_REDIRECTS + 1):
                 found = await self._get(client, self._checked(url))
@@ -174,6 +173,14 @@ class Fetcher:
                     f"{_shown(str(url))} has more than {limit:,} bytes, the limit here"
                 )
         return bytes(content)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom to trust; reading that takes a while."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _fits(host: str, allowed: str) -> bool:
