@@ -165,6 +165,14 @@ def test_any_known_version_can_be_promoted_and_again_without_effect(traffic):
     assert traffic.history("pets") == before
 
 
+def test_shadow_that_becomes_stable_is_no_shadow_any_more(traffic):
+    traffic.change("pets", "ann", stable=1, shadow=2)
+    assert traffic.promote("pets", "ann", 2).shadow is None
+    traffic.change("pets", "ann", shadow=1)
+    route = traffic.roll_back("pets", "ann")
+    assert (route.stable, route.shadow) == (1, None)
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "message"),
     [

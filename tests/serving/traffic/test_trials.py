@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ninebrains.errors import OverloadError
+from ninebrains.errors import BrainError, OverloadError
 from ninebrains.serving.asking import Asker
 from ninebrains.serving.traffic.judging import Judge
 from ninebrains.serving.traffic.shadowing import Shadowing
@@ -78,6 +78,27 @@ def test_shadow_that_cannot_be_asked_harms_no_answer(tmp_path):
         host.traffic.change("pets", "ann", stable=1, shadow=2)
         assert len(ask(host, 5)) == 5
         assert host.shadowing.left_out == 5
+
+
+def test_shadow_that_fails_is_counted_and_not_compared(tmp_path):
+    with hosts(tmp_path, {"pets": [1, 2]}) as (host,):
+        slow = SlowMind(host.mind)
+        host.shadowing = shadowing(host, slow)
+        host.traffic.change("pets", "ann", stable=1, shadow=2)
+        ask(host, 2)
+        for future, *_ in slow.held:
+            future.set_exception(BrainError("broken"))
+        assert (counted(host, SHADOW).failed, counted(host, SHADOW).pairs) == (2, 0)
+
+
+def test_brains_that_measure_are_not_compared_by_label(tmp_path):
+    for number in (1, 2):
+        put(tmp_path / "models", "pets", number, task="regress")
+    with hosts(tmp_path, {}) as (host,):
+        host.traffic.change("pets", "ann", stable=1, shadow=2)
+        ask(host, 3)
+        tally = until(lambda: (t := counted(host, SHADOW)) and t.answered == 3 and t)
+        assert tally.pairs == 0
 
 
 @pytest.mark.parametrize(("percent", "least", "most"), [(100, 40, 40), (0, 0, 0), (50, 8, 32)])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ninebrains.errors import OutputError
+from ninebrains.errors import MissingError, OutputError, RequestError
 from ninebrains.serving.asking import Asker
 from ninebrains.serving.traffic.route import Route
-from tests.serving.making import put
+from tests.serving.making import put, repository
 from tests.serving.traffic.making import ask, hosts, until
 
 NOBODY = Asker()
@@ -129,3 +129,19 @@ def test_version_can_be_named_before_it_is_ready_and_stable_answers_until_then(t
         ask(host, 3)
         until(lambda: host.traffic.choose("pets", NOBODY).number == 1)
         assert host.traffic.choose("pets", NOBODY).variant == "canary"
+
+
+def test_version_that_could_not_be_loaded_is_neither_asked_nor_promoted(tmp_path):
+    repository(tmp_path / "models", {"pets": [1], "broken": []})
+    (tmp_path / "models" / "pets" / "2.brain").write_bytes(b"no brain")
+    (tmp_path / "models" / "broken").mkdir()
+    (tmp_path / "models" / "broken" / "1.brain").write_bytes(b"no brain")
+    with hosts(tmp_path, {}) as (host,):
+        until(lambda: host.catalog.find("pets", 2).state == "failed")
+        with pytest.raises(RequestError, match="pets@2 could not be loaded") as refused:
+            host.traffic.promote("pets", "ann", 2)
+        assert refused.value.status == 409
+        assert host.traffic.choose("pets", NOBODY).number == 1
+        until(lambda: host.catalog.find("broken", 1).state == "failed")
+        with pytest.raises(MissingError, match="no version of broken is ready: "):
+            host.traffic.choose("broken", NOBODY)
