@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS keys (
     name TEXT PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
     requests_per_second REAL, at_once INTEGER, seconds INTEGER NOT NULL)
 """
+MOST_PER_SECOND = 1e9
+MOST_AT_ONCE = 1_000_000_000
+
 _SCOPES: tuple[Scope, ...] = get_args(Scope)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOT_SENT = "send a key as 'Authorization: Bearer KEY' or 'X-Api-Key: KEY'"
@@ -297,9 +300,12 @@ def _check(
             raise RequestError(f"got {scope!r} as a scope; expected {_or(_SCOPES)}")
     if not scopes:
         raise RequestError(f"a key needs a scope: {_or(_SCOPES)}")
-    if requests_per_second is not None and not 0 < requests_per_second < float("inf"):
+    if requests_per_second is not None and not 0 < requests_per_second <= MOST_PER_SECOND:
         raise RequestError(
-            f"got {requests_per_second} requests per second; expected a number above 0"
+            f"got {requests_per_second} requests per second; expected a number above 0, at most "
+            f"{MOST_PER_SECOND:,.0f}"
         )
-    if at_once is not None and at_once < 1:
-        raise RequestError(f"got {at_once} requests at once; expected 1 or more")
+    if at_once is not None and not 1 <= at_once <= MOST_AT_ONCE:
+        raise RequestError(
+            f"got {at_once} requests at once; expected 1 or more, at most {MOST_AT_ONCE:,}"
+        )

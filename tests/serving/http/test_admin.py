@@ -194,6 +194,8 @@ def test_a_route_is_changed_promoted_and_rolled_back_and_remembers_who_did_it(ad
         ("POST", "/keys", {"json": {"name": "x", "scopes": ["all"]}}, 400, "scopes"),
         ("POST", "/keys", {"json": {"name": "../x"}}, 400, "name"),
         ("POST", "/keys", {"json": {"name": "boss"}}, 409, "boss"),
+        ("POST", "/keys", {"json": {"name": "x", "at_once": 10**30}}, 400, "at_once"),
+        ("POST", "/keys", {"json": {"name": "x", "requests_per_second": 0}}, 400, "per_second"),
         ("DELETE", "/keys/nobody", {}, 404, "nobody"),
         ("GET", "/nothing", {}, 404, "nothing"),
         ("PUT", "/brains", {}, 405, "method"),
@@ -204,6 +206,19 @@ def test_what_cannot_be_done_is_refused_with_a_reason(admin, method, path, optio
     error = admin(method, path, status, **options)["error"]
     assert says in error["message"]
     assert error["request_id"]
+
+
+def test_what_nobody_expected_is_told_in_our_form_and_logged(opened, admin, monkeypatch, caplog):
+    host, _client, _headers = opened
+
+    def fail():
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(host.keys, "all", fail)
+    error = admin("GET", "/keys", 500)["error"]
+    assert error["code"] == "internal"
+    assert "secret" not in error["message"]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_keys_are_made_listed_without_secrets_and_removed(opened, admin, photo):

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from ninebrains.errors import NinebrainsError, RequestError
 from ninebrains.serving.http.admin import people, traffic, versions
-from ninebrains.serving.http.faults import respond
+from ninebrains.serving.http.callers import caller_of
+from ninebrains.serving.http.faults import fault_of, respond
 
 if TYPE_CHECKING:
     from ninebrains.serving.host import Host
@@ -32,6 +33,7 @@ def make_admin(host: Host) -> FastAPI:
             NinebrainsError: respond,
             HTTPException: respond,
             RequestValidationError: _respond_invalid,
+            Exception: _respond_unexpected,
         },
     )
     for module in (versions, traffic, people):
@@ -49,6 +51,14 @@ async def _respond_invalid(request: Request, error: Exception) -> Response:
         got = "" if problem["type"] in ("missing", "json_invalid") else _shown(problem["input"])
         problems.append(f"{where or problem['loc'][0]}: {what}{got}")
     return await respond(request, RequestError("; ".join(problems)[:2000]))
+
+
+async def _respond_unexpected(request: Request, error: Exception) -> Response:
+    """What nobody expected, in our form; FastAPI hands it on to the guard, who logs it."""
+    path = request.url.path
+    fault = fault_of(error, path)
+    body = fault.body(path, caller_of(request).request_id)
+    return Response(body, fault.status, media_type="application/json")
 
 
 def _shown(value: object) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 
 from ninebrains.serving.catalog import State, Version
+from ninebrains.serving.keys import MOST_AT_ONCE, MOST_PER_SECOND
 from ninebrains.serving.settings import Group, Scope
 from ninebrains.serving.traffic.gates import GateStatus, Verdict
 from ninebrains.serving.traffic.route import Number, Route
@@ -127,8 +128,8 @@ class NewKey(Group):
         min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["shop"]
     )
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=3)] = ("infer", "feedback")
-    requests_per_second: PositiveFloat | None = None
-    at_once: PositiveInt | None = None
+    requests_per_second: Annotated[float, Field(gt=0.0, le=MOST_PER_SECOND)] | None = None
+    at_once: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
 
 
 class SecretTold(Told):
