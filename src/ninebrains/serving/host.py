@@ -33,7 +33,6 @@ from ninebrains.serving.measures import Exchange, Measures, own
 from ninebrains.serving.predictions import NUM_LABELS, Seal
 from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
-from ninebrains.serving.statistics import Statistics
 from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.judging import Judge
 from ninebrains.serving.traffic.shadowing import Shadowing
@@ -76,7 +75,6 @@ class Host:
         shadowing: asks versions that run along unseen.
         feedback: takes what people say about answers, and keeps photos.
         drift: whether photos and answers still are as in training.
-        statistics: how often versions answered in this process, and how long it took.
         measures: what this process counted and timed.
         exchange: what the other processes did.
         samples: give more metrics, as the metrics library has them.
@@ -116,8 +114,7 @@ class Host:
             describe=lambda name, number: facts_of(self.catalog.find(name, number)),
             confirmed=self.counts.confirmed,
         )
-        self.statistics = Statistics()
-        self.watchers: list[Watcher] = [self.counts, self.feedback, self.statistics]
+        self.watchers: list[Watcher] = [self.counts, self.feedback]
         self.measures = Measures()
         run = "" if origin is None else origin.run
         folder = state_folder(settings) / "metrics" if settings.workers > 1 and run else None

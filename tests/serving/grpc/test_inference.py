@@ -127,7 +127,6 @@ def test_statistics_count_photos(remote, photo):
     assert after.inference_count - before.inference_count == 2
     assert after.inference_stats.success.count - before.inference_stats.success.count == 2
     assert after.inference_stats.compute_infer.ns > before.inference_stats.compute_infer.ns
-    assert after.last_inference > 0
     reply, _ = remote.call(f"{SERVICE}.ModelStatistics")
     assert {one.name for one in reply.model_stats} == {"pets", "many", "weight", "guest"}
 

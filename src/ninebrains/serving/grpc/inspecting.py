@@ -23,6 +23,7 @@ from ninebrains.serving.http.inference import (
     described,
     indexed,
 )
+from ninebrains.serving.statistics import statistics_of
 from ninebrains.serving.tensors import INPUTS, signature_at
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def methods(host: Host) -> dict[str, Method]:
         return _as_message("ModelConfigResponse", told)
 
     async def statistics(request: Message, _call: Call) -> Message:
-        told = [host.statistics.of(one.name, one.number) for one in _versions(host, request)]
+        versions = _versions(host, request)
+        told = await asyncio.to_thread(statistics_of, host.counts, versions)
         return _as_message("ModelStatisticsResponse", {"model_stats": told})
 
     async def index(request: Message, _call: Call) -> Message:

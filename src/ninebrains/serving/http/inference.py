@@ -36,6 +36,7 @@ from ninebrains.serving.http.tensor_bodies import (
     read_unpacked,
     write_json,
 )
+from ninebrains.serving.statistics import statistics_of
 from ninebrains.serving.tensors import (
     INPUTS,
     Signature,
@@ -192,7 +193,8 @@ async def stats(host: Host, request: Request) -> Response:
         found = _of(host.catalog.versions.get(name, {}))
         if not found:
             raise MissingError(f"there is no brain {name[:100]!r} here")
-    return _reply({"model_stats": [host.statistics.of(one.name, one.number) for one in found]})
+    told = await asyncio.to_thread(statistics_of, host.counts, found)
+    return _reply({"model_stats": told})
 
 
 async def index(host: Host, request: Request) -> Response:
