@@ -216,6 +216,19 @@ def test_a_state_that_cannot_be_written_is_one_line_at_the_start(models, tmp_pat
     assert "Traceback" not in told
 
 
+def test_a_worker_that_never_gets_ready_is_not_started_for_ever(models, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ninebrains.serving.worker as worker\n"
+        "def broken(*_, **__):\n"
+        "    raise SystemExit(3)\n"
+        "worker.make_supervised = broken\n"
+    )
+    settings = {"sources": [models], "state": tmp_path / "state", "workers": 2}
+    with started(settings, environment={"PYTHONPATH": str(tmp_path)}) as host:
+        assert host.process.wait(30) == 1
+    assert "ended 3 times before it was ready" in host.log.read_text()
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A folder on a disk of its own of 16 MB."""

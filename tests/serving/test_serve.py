@@ -1,5 +1,9 @@
 """`ninebrains serve`: starting, settings, stopping."""
 
+import re
+import socket
+import time
+
 import httpx
 import pytest
 
@@ -37,3 +41,48 @@ def test_a_port_that_is_taken_is_one_clear_line_and_code_2(models, tmp_path):
         assert "--port" in told
         assert "Traceback" not in told
         assert ask(host, "/readyz").status_code == 200
+
+
+def test_a_port_for_grpc_that_is_taken_is_one_clear_line_and_code_2(models, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = {"sources": [models], "state": tmp_path, "grpc_port": taken.getsockname()[1]}
+        with started(settings) as host:
+            assert host.process.wait(30) == 2
+    assert "--grpc-port" in host.log.read_text()
+    assert "Traceback" not in host.log.read_text()
+
+
+def test_any_free_port_will_do_and_is_told(models, tmp_path):
+    settings = {"sources": [models], "state": tmp_path, "port": 0, "grpc_port": 0, "workers": 2}
+    with running(settings) as host:
+        told = re.search(r"on http://127\.0\.0\.1:(\d+), gRPC on port (\d+)", host.log.read_text())
+        assert httpx.get(f"http://127.0.0.1:{told[1]}/readyz").status_code == 200
+        socket.create_connection(("127.0.0.1", int(told[2])), timeout=10).close()
+
+
+def test_a_host_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path):
+    models = repository(tmp_path / "models", {f"pets{i}": [1] for i in range(30)})
+    with started({"sources": [models], "state": tmp_path / "state"}) as host:
+        end = time.monotonic() + 20
+        while not answers(host):
+            assert time.monotonic() < end
+        assert host.stop(20) == 0
+
+
+def answers(host):
+    try:
+        return ask(host, "/livez").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_processes_may_also_be_started_afresh(models, tmp_path):
+    """As on systems where a process cannot be forked."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import multiprocessing\nmultiprocessing.set_start_method('spawn')\n"
+    )
+    settings = {"sources": [models], "state": tmp_path / "state", "workers": 2}
+    with running(settings, environment={"PYTHONPATH": str(tmp_path)}) as host:
+        reply = ask(host, "/infer?brains=pets", method="POST", content=jpeg("cat", 1))
+        assert reply.status_code == 200
+        assert host.stop() == 0

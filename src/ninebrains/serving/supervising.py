@@ -55,7 +55,6 @@ _BACKLOG = 2048
 class _Fate:
     """How one of the workers has fared."""
 
-    pid: int | None = None
     failures: int = 0
     due: float | None = None
 
@@ -157,7 +156,7 @@ class Supervisor(MPServer):
             interface=Interfaces.ASGI,
             workers=settings.workers,
             backlog=_BACKLOG,
-            backpressure=limits.connections,
+            backpressure=max(1, limits.connections // settings.workers),
             websockets=False,
             http1_settings=HTTP1Settings(
                 header_read_timeout=int(limits.header_seconds * 1000),
@@ -291,6 +290,8 @@ class Supervisor(MPServer):
             if worker.inner.pid in self._ready:
                 with suppress(ProcessLookupError):
                     os.kill(worker.inner.pid, signal.SIGUSR1)
+            else:  # it has not begun to answer, and loading brains may take long
+                worker.kill()  # type: ignore[no-untyped-call]
         if self._ready and not self.exit_code:
             time.sleep(_LINGER_SECONDS)
             refuse_more(self._listening)
