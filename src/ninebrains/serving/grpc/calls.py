@@ -187,8 +187,11 @@ class Desk:
             _LOG.exception("internal", extra={"request_id": call.request_id, "path": name})
             await context.abort(grpc.StatusCode.INTERNAL, _UNEXPECTED, _trailing(call))
         finally:
+            seconds = time.perf_counter() - began
+            self.host.measures.count("requests", "grpc", str(status))
+            self.host.measures.time("request_seconds", "grpc", seconds=seconds)
             if access.is_on and scope is not None:
-                ms = (time.perf_counter() - began) * 1000
+                ms = seconds * 1000
                 key = holder.name if holder is not None else ""
                 visit = Visit(
                     time.time(), call.request_id, "gRPC", name, status, ms, key, call.brains

@@ -29,7 +29,7 @@ _Described = Mapping[str, tuple[str, str, Labels]]
 _COUNTS: _Described = {
     "requests": (
         "ninebrains_requests",
-        "Requests, by the first part of their path and status",
+        "Requests, by the first part of their path (or grpc) and status",
         ("route", "status"),
     ),
     "answers": (
