@@ -69,6 +69,8 @@ COMPILE := uv pip compile --upgrade --universal --python-version 3.11 \
 
 lock: install
 	$(BIN)/$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(BIN)/$(COMPILE) pyproject.toml --extra serve --extra traces --output-file deploy/requirements.lock
+	$(BIN)/$(COMPILE) --group build --output-file deploy/requirements-build.lock
 	$(BIN)/$(COMPILE) --group clients --output-file requirements-clients.lock
 	$(BIN)/$(COMPILE) --group clients-minimal --output-file requirements-clients-minimal.lock
 

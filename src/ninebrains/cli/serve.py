@@ -22,6 +22,9 @@ def serve(
     config: Annotated[
         Optional[Path], typer.Option(help="TOML file with settings; flags go before it.")
     ] = None,
+    name: Annotated[
+        Optional[str], typer.Option(help="What to call the brain where there is just one.")
+    ] = None,
     address: Annotated[
         Optional[str], typer.Option(help="Address to listen on; default 127.0.0.1.")
     ] = None,
@@ -67,6 +70,7 @@ def serve(
         ) from error
     flags: dict[str, Any] = {
         "sources": sources or None,
+        "name": name,
         "address": address,
         "port": port,
         "grpc_port": grpc_port,

@@ -88,18 +88,24 @@ class Look:
 NOTHING = Look({})
 
 
-def scan(sources: Iterable[Path], before: Shelf = NOTHING.shelf) -> Look:
+def scan(
+    sources: Iterable[Path], before: Shelf = NOTHING.shelf, only_name: str | None = None
+) -> Look:
     """Look at what lies there, without reading it. Raises nothing.
 
     Args:
         sources: folders and files.
         before: what the look before saw. Where a source or a folder in it cannot be read just now,
             such as a network drive, this stands for what lies there.
+        only_name: what to call the brain where just one lies there.
     """
     scanner = _Scanner(before)
     for source in sources:
         scanner.source(source.absolute())
-    return Look(scanner.shelf, tuple(scanner.problems))
+    shelf = scanner.shelf
+    if only_name is not None and len(shelf) == 1:
+        shelf = {only_name: next(iter(shelf.values()))}
+    return Look(shelf, tuple(scanner.problems))
 
 
 def holds_names(source: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from ninebrains.brains.manifest import Sha256
+from ninebrains.brains.manifest import NAME_PATTERN, Sha256
 
 Scope = Literal["infer", "feedback", "admin"]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -108,6 +108,7 @@ class Settings(Group):
 
     Attributes:
         sources: a folder `<name>/<version>/`, or brains and ONNX files on their own.
+        name: what to call the brain where `sources` hold just one, whatever its file is called.
         state: folder for what outlives the host; by default `.ninebrains` in the first folder of
             `sources`.
         address: to listen on; anything but loopback is for keys only, unless `public` says more.
@@ -124,6 +125,7 @@ class Settings(Group):
     """
 
     sources: tuple[Path, ...] = ()
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] | None = None
     state: Path | None = None
     address: str = "127.0.0.1"
     port: Port = 8000

@@ -65,6 +65,15 @@ def test_a_source_may_be_one_brain(tmp_path, model_file):
     assert all(found.is_single for numbers in look.shelf.values() for found in numbers.values())
 
 
+def test_a_lone_brain_may_be_called_otherwise_and_several_not(models):
+    put(models, "pets", 2)
+    put(models, "pets", 3)
+    assert list(scan([models], only_name="cats").shelf) == ["cats"]
+    assert list(scan([models], only_name="cats").shelf["cats"]) == [2, 3]
+    put(models, "rooms", 1)
+    assert list(scan([models], only_name="cats").shelf) == ["pets", "rooms"]
+
+
 @pytest.mark.parametrize(
     "name",
     [".hidden", "3.brain.part", "3.brain.tmp", ".3.brain.Xy12", "3.partial", "3~", "3.crdownload"],

@@ -237,7 +237,7 @@ class Catalog:
             self._arrange(name)
 
     def _look_again(self) -> None:
-        look = scan(self.settings.sources, self._look.shelf)
+        look = scan(self.settings.sources, self._look.shelf, self.settings.name)
         missing = [problem for problem in look.problems if problem.is_source]
         if missing and not self.has_looked:
             told = "; ".join(f"{problem.path} {problem.reason}" for problem in missing)
