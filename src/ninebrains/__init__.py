@@ -31,6 +31,7 @@ from ninebrains.errors import (
 
 if TYPE_CHECKING:
     from ninebrains.brains import Brain, Inference, Instance, load
+    from ninebrains.connecting import RemoteHost, connect
     from ninebrains.images import Contract, Limits, prepare
     from ninebrains.mind import Guest, Inferences, Mind, import_model
     from ninebrains.photos import read_dataset
@@ -61,9 +62,11 @@ __all__ = [
     "OverloadError",
     "PhotoError",
     "Recipe",
+    "RemoteHost",
     "RequestError",
     "TrunkError",
     "add_trunk",
+    "connect",
     "evaluate",
     "import_model",
     "import_trunk",
@@ -77,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "ninebrains.brains": ("Brain", "Inference", "Instance", "load"),
+    "ninebrains.connecting": ("RemoteHost", "connect"),
     "ninebrains.images": ("Contract", "Limits", "prepare"),
     "ninebrains.mind": ("Guest", "Inferences", "Mind", "import_model"),
     "ninebrains.photos": ("read_dataset",),

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from ninebrains.errors import PhotoError
 from ninebrains.images import PhotoSource
-from ninebrains.mind.inferences import Inferences
 
 _MOST_AHEAD = 64
 _MOST_BYTES_AHEAD = 128 * 1024 * 1024
 
-Submit = Callable[[PhotoSource], Future[Inferences]]
+Answers = TypeVar("Answers")
+Submit = Callable[[PhotoSource], Future[Answers]]
 
 
 def stream(
-    submit: Submit, photos: Iterable[PhotoSource], *, raises: bool
-) -> Iterator[Inferences | PhotoError]:
+    submit: Submit[Answers], photos: Iterable[PhotoSource], *, raises: bool
+) -> Iterator[Answers | PhotoError]:
     """Submit photos ahead of their answers: 64 of them at most, and 128 MB.
 
     Args:
@@ -29,7 +30,7 @@ def stream(
         photos: may be endless.
         raises: a photo that cannot be read ends it, rather than being answered by its error.
     """
-    waiting: deque[tuple[Future[Inferences], int]] = deque()
+    waiting: deque[tuple[Future[Answers], int]] = deque()
     held = 0
     try:
         for photo in photos:
@@ -41,24 +42,26 @@ def stream(
             ):
                 future, size = waiting.popleft()
                 held -= size
-                yield _answer(future, raises=raises)
+                answer = _answer(future, raises=raises)
+                yield answer
         while waiting:
-            yield _answer(waiting.popleft()[0], raises=raises)
+            answer = _answer(waiting.popleft()[0], raises=raises)
+            yield answer
     finally:
         for future, _ in waiting:
             future.cancel()
 
 
-def _submitted(submit: Submit, photo: PhotoSource) -> Future[Inferences]:
+def _submitted(submit: Submit[Answers], photo: PhotoSource) -> Future[Answers]:
     try:
         return submit(photo)
     except PhotoError as error:
-        failed: Future[Inferences] = Future()
+        failed: Future[Answers] = Future()
         failed.set_exception(error)
         return failed
 
 
-def _answer(future: Future[Inferences], *, raises: bool) -> Inferences | PhotoError:
+def _answer(future: Future[Answers], *, raises: bool) -> Answers | PhotoError:
     try:
         return future.result()
     except PhotoError as error:

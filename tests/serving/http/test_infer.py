@@ -300,3 +300,12 @@ def test_every_hostile_photo_is_answered_or_clearly_refused(client, shared):
             assert reply.status_code == 400, (path, reply.text)
             assert reply.json()["error"]["code"] in ("photo", "request"), path
             assert reply.json()["error"]["message"]
+
+
+def test_what_the_network_gave_is_told_exactly(client, inference, photo):
+    told = one(client, photo, "?brains=many,weight,guest&answers=true&encoding=b64&top=1")["brains"]
+    for name, answer in told.items():
+        data = base64.b64decode(answer["answers"]["float32"])
+        here = inference(f"{name}@1")
+        np.testing.assert_allclose(np.frombuffer(data, "<f4"), here.answers, rtol=1e-5)
+        assert len(answer["instances"]) <= 1

@@ -88,6 +88,8 @@ def _one(item: Answered, parameters: Parameters) -> Plain:
             name: {"shape": value.shape, "dtype": str(value.dtype)}
             for name, value in inference.outputs.items()
         }
+    if parameters.answers:
+        told["answers"] = _floats(inference.answers, parameters.encoding)
     if parameters.features:
         told["features"] = _floats(inference.features, parameters.encoding)
     if parameters.heatmap is not None:

@@ -25,6 +25,7 @@ _PARAMETERS: dict[str, tuple[Json, str]] = {
         "Also say where the evidence lies: for the top label, or for all.",
     ),
     "features": (_FLAG, "Also give the feature vectors."),
+    "answers": (_FLAG, "Also give what the network gave for each label, by index."),
     "deadline_ms": (
         {"type": "number", "exclusiveMinimum": 0},
         "Fail with 504 if there is no answer by then.",
@@ -40,7 +41,7 @@ _PARAMETERS: dict[str, tuple[Json, str]] = {
     "consent": (_FLAG, "Whether the photo may be kept to learn from."),
     "encoding": (
         {"enum": ["json", "b64"], "default": "json"},
-        "Features and heat maps as numbers, or as base64 of float32 in little endian.",
+        "Features, answers and heat maps as numbers, or as base64 of float32 in little endian.",
     ),
 }
 _HEADERS = {"X-User-Key": "user", "X-Consent": "consent", "X-Deadline-Ms": "deadline_ms"}
@@ -213,10 +214,12 @@ def _answer() -> Json:
                 ),
                 "description": "What a model from elsewhere gives that has no labels.",
             },
+            "answers": values,
             "features": nullable(values),
             "heatmap": nullable(heatmap),
         },
         "outputs",
+        "answers",
         "features",
         "heatmap",
     )

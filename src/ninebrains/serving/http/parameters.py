@@ -33,11 +33,13 @@ class Parameters:
         threshold: only labels whose score reaches it.
         heatmap: where the evidence lies for the `top` label or for `all`; None: do not say.
         features: say the feature vectors.
+        answers: say what the network gave for each label, by index.
         deadline_ms: fail if there is no answer by then; None: as the host is set.
         priority: `interactive` goes before `bulk`.
         user: the key of a user, or "".
         consent: whether the photo may be kept.
-        encoding: of features and heat maps: numbers, or base64 of float32 in little endian.
+        encoding: of features, answers and heat maps: numbers, or base64 of float32 in little
+            endian.
     """
 
     brains: tuple[str, ...] | None = None
@@ -45,6 +47,7 @@ class Parameters:
     threshold: float = 0.0
     heatmap: Heatmap | None = None
     features: bool = False
+    answers: bool = False
     deadline_ms: float | None = None
     priority: Priority = "interactive"
     user: str = ""
@@ -233,6 +236,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "threshold": _threshold,
     "heatmap": _one_of("top", "all"),
     "features": _flag,
+    "answers": _flag,
     "deadline_ms": _deadline,
     "priority": _one_of("interactive", "bulk"),
     "user": _user,

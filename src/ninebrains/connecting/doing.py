@@ -1,0 +1,296 @@
+"""Doing the steps of conversations over HTTP, for callers that wait and for callers that await.
+
+Connections are kept and used again. A deadline holds for everything: connecting, waiting for a free
+connection, sending, and each piece of the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from ninebrains.connecting.steps import Broken, Pause, Reply, Send, Step, Talk
+from ninebrains.errors import ClosedError, ExtraError, NinebrainsError
+
+if TYPE_CHECKING:
+    import httpx
+
+Result = TypeVar("Result")
+
+_CONNECT_SECONDS = 5.0
+_MOST_CONNECTIONS = 64
+_IDLE_SECONDS = 20.0
+_MOST_REPLY_BYTES = 1024 * 1024 * 1024
+_HOPELESS = (ssl.SSLError, socket.gaierror)  # the next try would end in the same way
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a host is reached.
+
+    Attributes:
+        url: without a slash at the end.
+        headers: that go with every call.
+        tls: what to trust, or None for what the system trusts.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    tls: ssl.SSLContext | None = None
+
+
+class Doing:
+    """Does the steps of conversations with one host.
+
+    Threads share a pool of connections, every event loop has one of its own, and so has a process
+    that was forked off.
+    """
+
+    def __init__(self, line: Line) -> None:
+        _check_installed()
+        self._line = line
+        self._lock = threading.Lock()
+        self._waiting: tuple[int, httpx.Client] | None = None
+        self._awaiting: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[int, httpx.AsyncClient]
+        ] = weakref.WeakKeyDictionary()
+        self._is_closed = False
+
+    def do(self, talk: Talk[Result]) -> Result:
+        """Hold a conversation; what it returns or raises."""
+        try:
+            step = next(talk)
+            while True:
+                try:
+                    outcome = self._step(step)
+                except (Broken, NinebrainsError) as error:
+                    step = talk.throw(error)
+                else:
+                    step = talk.send(outcome)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        finally:
+            talk.close()
+
+    async def do_async(self, talk: Talk[Result]) -> Result:
+        """As `do`, without holding up the event loop."""
+        try:
+            step = next(talk)
+            while True:
+                try:
+                    outcome = await self._step_async(step)
+                except (Broken, NinebrainsError) as error:
+                    step = talk.throw(error)
+                else:
+                    step = talk.send(outcome)
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+        finally:
+            talk.close()
+
+    def close(self) -> None:
+        """End; calls that are on their way fail."""
+        with self._lock:
+            self._is_closed = True
+            held, self._waiting = self._waiting, None
+        if held is not None and held[0] == os.getpid():
+            held[1].close()
+
+    async def close_async(self) -> None:
+        """End, with the connections of this event loop as well."""
+        self.close()
+        held = self._awaiting.pop(asyncio.get_running_loop(), None)
+        if held is not None and held[0] == os.getpid():
+            await held[1].aclose()
+
+    def _step(self, step: Step) -> object:
+        if isinstance(step, Send):
+            return self._send(step)
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        return step.function()
+
+    async def _step_async(self, step: Step) -> object:
+        if isinstance(step, Send):
+            return await self._send_async(step)
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        return await asyncio.to_thread(step.function)
+
+    def _send(self, step: Send) -> Reply:
+        import httpx
+
+        end = time.monotonic() + step.seconds
+        client = self._client()
+        try:
+            with client.stream(**_arguments(step)) as reply:  # type: ignore[arg-type]
+                body = _Body()
+                for piece in reply.iter_raw():
+                    body.add(piece)
+                    if time.monotonic() > end:
+                        raise Broken("the reply comes too slowly", is_late=True)
+                return _reply(reply, body)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _broken(error) from error
+        except RuntimeError as error:
+            raise self._closed_or(error) from error
+
+    async def _send_async(self, step: Send) -> Reply:
+        import httpx
+
+        client = self._async_client()
+        try:
+            async with (
+                asyncio.timeout(step.seconds),
+                client.stream(**_arguments(step)) as reply,  # type: ignore[arg-type]
+            ):
+                body = _Body()
+                async for piece in reply.aiter_raw():
+                    body.add(piece)
+                return _reply(reply, body)
+        except TimeoutError as error:
+            raise Broken("it gives no answer", is_late=True) from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _broken(error) from error
+        except RuntimeError as error:
+            raise self._closed_or(error) from error
+
+    def _closed_or(self, error: RuntimeError) -> Exception:
+        """What httpx says where its client is closed under its hands."""
+        return _closed() if self._is_closed else error
+
+    def _client(self) -> httpx.Client:
+        import httpx
+
+        held = self._waiting
+        if held is not None and held[0] == os.getpid():
+            return held[1]
+        with self._lock:
+            if self._is_closed:
+                raise _closed()
+            held = self._waiting
+            if held is None or held[0] != os.getpid():
+                held = os.getpid(), httpx.Client(**_options(self._line))  # type: ignore[arg-type]
+                self._waiting = held
+        return held[1]
+
+    def _async_client(self) -> httpx.AsyncClient:
+        import httpx
+
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._is_closed:
+                raise _closed()
+            held = self._awaiting.get(loop)
+            if held is None or held[0] != os.getpid():
+                client = httpx.AsyncClient(**_options(self._line))  # type: ignore[arg-type]
+                held = self._awaiting[loop] = os.getpid(), client
+        return held[1]
+
+
+class _Body:
+    """The pieces of a reply, up to a size that no host of ours exceeds."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > _MOST_REPLY_BYTES:
+            raise Broken("its reply does not end", may_retry=False)
+
+    def whole(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def _reply(reply: httpx.Response, body: _Body) -> Reply:
+    return Reply(reply.status_code, reply.headers, body.whole())
+
+
+def _arguments(step: Send) -> dict[str, object]:
+    import httpx
+
+    call, left = step.call, step.seconds
+    return {
+        "method": call.method,
+        "url": call.path,
+        "headers": list(call.headers.items()),
+        "content": call.content or None,
+        "timeout": httpx.Timeout(left, connect=min(left, _CONNECT_SECONDS)),
+    }
+
+
+def _options(line: Line) -> dict[str, object]:
+    """For clients of httpx."""
+    import httpx
+
+    return {
+        "base_url": line.url,
+        # No compression: the answers are short, or numbers that do not compress.
+        "headers": {"Accept-Encoding": "identity", **line.headers},
+        "verify": True if line.tls is None else line.tls,
+        "limits": httpx.Limits(
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+        ),
+        "trust_env": not _is_here(httpx.URL(line.url).host),
+        "follow_redirects": False,
+    }
+
+
+def _is_here(name: str) -> bool:
+    """Whether a name means this machine: a proxy for elsewhere would not find it."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    return False
+
+
+def _broken(error: Exception) -> Broken:
+    import httpx
+
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpx.ConnectTimeout):
+            return Broken("it cannot be reached in time", is_late=True)
+        return Broken("it gives no answer", may_retry=False, is_late=True)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _HOPELESS):
+            return Broken(reason, may_retry=False)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
+        return Broken(reason)
+    return Broken(reason, may_retry=False)
+
+
+def _closed() -> ClosedError:
+    return ClosedError("this connection to a host has been closed; make another with nb.connect")
+
+
+def _check_installed() -> None:
+    try:
+        import httpx  # noqa: F401
+    except ImportError as error:
+        raise ExtraError(
+            "talking to a host needs httpx, which is not installed. "
+            "Install it with: pip install 'ninebrains[client]'"
+        ) from error
