@@ -269,6 +269,15 @@ class Host:
                 raise
             raise ClosedError(_NOT_READY) from None
 
+    def shown(self, wanted: str) -> Chosen:
+        """The version that is described when a name is looked up: a trial does not change it.
+
+        Raises:
+            MissingError: no such brain, version or alias is ready.
+            ClosedError: nor could it be: the host is not ready yet.
+        """
+        return self.choose(wanted if "@" in wanted else f"{wanted}@stable", Asker())
+
     def _choose(self, names: Sequence[str | Chosen], asker: Asker) -> tuple[Chosen, ...]:
         if not names and (self.is_ready or self.is_draining):
             raise MissingError("there is no brain here yet")

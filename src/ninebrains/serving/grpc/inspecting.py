@@ -13,7 +13,7 @@ from google.protobuf.json_format import ParseDict
 
 from ninebrains import __version__
 from ninebrains.errors import ClosedError, MissingError, RequestError
-from ninebrains.serving.asking import Asker, Chosen
+from ninebrains.serving.asking import Chosen
 from ninebrains.serving.grpc.calls import Call, Method
 from ninebrains.serving.grpc.messages import Message, message
 from ninebrains.serving.http.inference import (
@@ -114,7 +114,7 @@ def _chosen(host: Host, request: Message, call: Call) -> Chosen:
     """The version that a request is about."""
     wanted = f"{request.name}@{request.version}" if request.version else request.name
     call.brains = (wanted,)
-    return host.choose(wanted, Asker())
+    return host.shown(wanted)
 
 
 def _versions(host: Host, request: Message) -> list[Version]:

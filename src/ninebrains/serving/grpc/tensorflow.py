@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import MissingError, RequestError
-from ninebrains.serving.asking import Asker
 from ninebrains.serving.grpc.calls import Call, Desk, Method
 from ninebrains.serving.grpc.examples import files_of
 from ninebrains.serving.grpc.messages import Message, message
@@ -176,7 +175,7 @@ def _status(host: Host, spec: Message) -> Message:
     if spec.HasField("version"):
         versions = {spec.version.value: host.catalog.find(spec.name, spec.version.value)}
     elif spec.version_label:
-        number = host.choose(_wanted(spec), Asker()).number
+        number = host.shown(_wanted(spec)).number
         versions = {number: host.catalog.find(spec.name, number)}
     reply = message("tensorflow.serving.GetModelStatusResponse")()
     for number in sorted(versions, reverse=True):

@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from ninebrains.brains import Manifest
 from ninebrains.errors import MissingError
-from ninebrains.serving.http.callers import in_scope
 from ninebrains.serving.http.openapi import Described, json_reply, nullable, object_of, ref
 from ninebrains.serving.http.replies import send_json
 
@@ -32,18 +31,16 @@ def routes(host: Host) -> list[Route]:
 
 
 class _All:
-    """Every brain, by the version that answers this caller."""
+    """Every brain, by its stable version."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
-        asker = in_scope(scope).asker
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         told = []
         for name in tuple(self._host.catalog.versions):
             if self._host.catalog.ready(name):
-                told.append(plain_brain(self._host, self._host.traffic.choose(name, asker)))
+                told.append(plain_brain(self._host, self._host.shown(name)))
         for one in told:
             one["metrics"] = None  # those of many brains with many labels are very long
         await send_json(send, {"brains": told})
@@ -58,8 +55,7 @@ class _One:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
         wanted = scope["path_params"]["wanted"]
-        chosen = self._host.traffic.choose(wanted, in_scope(scope).asker)
-        await send_json(send, plain_brain(self._host, chosen))
+        await send_json(send, plain_brain(self._host, self._host.shown(wanted)))
 
 
 def plain_brain(host: Host, chosen: Chosen) -> Plain:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 import ninebrains
 from ninebrains.errors import MissingError, RequestError
-from ninebrains.serving.asking import Asker, Chosen, Options
+from ninebrains.serving.asking import Chosen, Options
 from ninebrains.serving.http.callers import caller_of
 from ninebrains.serving.http.inference_bodies import (
     HEADER_LENGTH,
@@ -247,7 +247,7 @@ def _of(numbers: Mapping[int, Version]) -> list[Version]:
 
 
 def _chosen(host: Host, request: Request) -> Chosen:
-    return host.choose(_wanted(request), Asker())
+    return host.shown(_wanted(request))
 
 
 def _wanted(request: Request) -> str:

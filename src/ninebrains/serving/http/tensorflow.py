@@ -21,7 +21,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ninebrains.errors import MissingError, RequestError
-from ninebrains.serving.asking import Asker
 from ninebrains.serving.http.bodies import content_type
 from ninebrains.serving.http.callers import caller_of
 from ninebrains.serving.http.photos import photos_of as photos_as_they_are
@@ -152,7 +151,7 @@ async def status(host: Host, request: Request) -> Response:
     if "version" in request.path_params:
         versions = [host.catalog.find(name, _number(request.path_params["version"]))]
     elif "label" in request.path_params:
-        chosen = host.choose(_wanted(request), Asker())
+        chosen = host.shown(_wanted(request))
         versions = [host.catalog.find(chosen.name, chosen.number)]
     else:
         known = host.catalog.versions.get(name, {})
@@ -176,7 +175,7 @@ def _status(version: Version) -> dict[str, object]:
 
 async def metadata(host: Host, request: Request) -> Response:
     """Tell what a version takes and gives."""
-    chosen = host.choose(_wanted(request), Asker())
+    chosen = host.shown(_wanted(request))
     outputs = signature_at(host, chosen).outputs
     signatures = {
         SIGNATURE: _signature(INPUTS[0], outputs),
