@@ -69,6 +69,22 @@ def test_a_host_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path):
         assert host.stop(20) == 0
 
 
+def test_a_host_that_loads_lives_and_is_not_ready(tmp_path):
+    models = repository(tmp_path / "models", {f"pets{i}": [1] for i in range(30)})
+    with started({"sources": [models], "state": tmp_path / "state"}) as host:
+        end = time.monotonic() + 20
+        while not answers(host):
+            assert time.monotonic() < end
+        early = ask(host, "/infer?brains=pets9", method="POST", content=jpeg("cat", 1))
+        ready = ask(host, "/readyz")
+        assert (early.status_code, ready.status_code) == (503, 503)
+        assert ready.json()["reasons"] == ["brains are being loaded and tried"]
+        assert "being loaded" in early.json()["error"]["message"]
+        host.wait_ready()
+        told = ask(host, "/readyz").json()
+        assert (told["ready"], told["versions"]["ready"]) == (True, 30)
+
+
 def answers(host):
     try:
         return ask(host, "/livez").status_code == 200
