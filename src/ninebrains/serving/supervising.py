@@ -49,6 +49,9 @@ _BPF_RETURN = 0x06
 _MOST_FAILED_STARTS = 3
 _LONGEST_PAUSE_SECONDS = 30.0
 _BACKLOG = 2048
+_BUFFER_BYTES = 2**19
+"""How much is read at once, and the most that headers may have before the guard sees them: small
+buffers would hand photos over in many pieces, each of which costs as much as a small request."""
 
 
 @dataclass
@@ -160,7 +163,7 @@ class Supervisor(MPServer):
             websockets=False,
             http1_settings=HTTP1Settings(
                 header_read_timeout=int(limits.header_seconds * 1000),
-                max_buffer_size=max(limits.header_bytes, 8192),
+                max_buffer_size=_BUFFER_BYTES,
             ),
             log_enabled=False,
             ssl_cert=tls.certificate if tls else None,
