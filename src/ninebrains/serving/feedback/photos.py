@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS photos (
     bytes INTEGER NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, user TEXT NOT NULL,
     answered_at INTEGER NOT NULL, reason TEXT NOT NULL, label_id TEXT NOT NULL,
     label TEXT NOT NULL, score REAL, unfamiliar REAL);
+CREATE INDEX IF NOT EXISTS photos_by_reason ON photos (reason, sha256, bytes);
 CREATE INDEX IF NOT EXISTS photos_by_content ON photos (sha256);
 CREATE INDEX IF NOT EXISTS photos_by_user ON photos (user);
 """
@@ -85,6 +86,7 @@ class Photos:
         self._ledger = ledger
         self._bounds = bounds
         self.folder = folder
+        self._is_due = True  # whether more may be kept than the bounds allow
         ledger.prepare(_TABLES)
 
     def path(self, sha256: str) -> Path:
@@ -112,26 +114,32 @@ class Photos:
                         if not Tombs.covers(tombs, photo.user, photo.answered_at)
                     ]
                     disputed = Records.disputed(rows, (photo.key for photo in wanted))
+                    self._is_due |= bool(disputed) or any(
+                        photo.reason != "waiting" for photo in wanted
+                    )
                     rows.executemany(_INSERT, (_row(photo, disputed) for photo in wanted))
                     gone = [*self._crowded(rows), *(written if len(wanted) < len(photos) else ())]
             except OutputError:
                 self._remove(written)
                 raise
+            self._is_due = False
             self._remove(gone)
 
     def _crowded(self, rows: sqlite3.Connection) -> Iterator[str]:
         """Delete the rows that are too many, the oldest first; the contents that they spoke of."""
         bounds = self._bounds
         yield from _trim(rows, _WAITING, bounds.waiting, bounds.waiting_bytes)
-        yield from _trim(rows, _KEPT, bounds.photos, bounds.bytes)
+        if self._is_due:  # to look takes some milliseconds where very many are kept
+            yield from _trim(rows, _KEPT, bounds.photos, bounds.bytes)
 
     def adopt(self, bounds: Bounds) -> None:
         """From now on keep as many as these say."""
         self._bounds = bounds
+        self._is_due = True
 
-    @staticmethod
-    def dispute(rows: sqlite3.Connection, key: str) -> None:
+    def dispute(self, rows: sqlite3.Connection, key: str) -> None:
         """Keep the photo of a prediction for good, if it is here."""
+        self._is_due = True
         rows.execute(
             f"UPDATE photos SET reason = 'disputed' WHERE key = ? AND {_WAITING}",  # noqa: S608
             (key,),
