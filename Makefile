@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 MINIMAL := .venv-clients-minimal
+CLUSTER := .venv-cluster
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
 .PHONY: install clients test lint types imports unit smoke docs demo bench protocols lock clean
@@ -16,8 +17,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# Clients of other people that the tests ask our host with: some minutes and 1.7 GB, once.
-clients: $(CLIENTS)/installed $(MINIMAL)/installed
+# Clients of other people that the tests ask our host with, and Ray that they run it on: some minutes
+# and 2.3 GB, once.
+clients: $(CLIENTS)/installed $(MINIMAL)/installed $(CLUSTER)/installed
 
 $(CLIENTS)/installed: requirements-clients.lock
 	$(PYTHON) -m venv $(CLIENTS)
@@ -27,6 +29,11 @@ $(CLIENTS)/installed: requirements-clients.lock
 $(MINIMAL)/installed: requirements-clients-minimal.lock
 	$(PYTHON) -m venv $(MINIMAL)
 	$(MINIMAL)/bin/python $(PIP_INSTALL) requirements-clients-minimal.lock
+	touch $@
+
+$(CLUSTER)/installed: requirements-cluster.lock
+	$(PYTHON) -m venv $(CLUSTER)
+	$(CLUSTER)/bin/python $(PIP_INSTALL) requirements-cluster.lock
 	touch $@
 
 test: lint types imports unit
@@ -73,6 +80,7 @@ lock: install
 	$(BIN)/$(COMPILE) --group build --output-file deploy/requirements-build.lock
 	$(BIN)/$(COMPILE) --group clients --output-file requirements-clients.lock
 	$(BIN)/$(COMPILE) --group clients-minimal --output-file requirements-clients-minimal.lock
+	$(BIN)/$(COMPILE) pyproject.toml --extra serve --extra cluster --output-file requirements-cluster.lock
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(MINIMAL) build dist site demo-out .coverage .coverage.*
+	rm -rf $(VENV) $(CLIENTS) $(MINIMAL) $(CLUSTER) build dist site demo-out .coverage .coverage.*
