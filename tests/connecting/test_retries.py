@@ -146,7 +146,7 @@ def test_a_host_that_is_not_there(ask):
 
 @WAYS
 @pytest.mark.parametrize(
-    "behaviour", [SILENCE, dripping(answers()), half(answers())[:1] + [SILENCE]]
+    "behaviour", [SILENCE, dripping(answers()), [*half(answers())[:1], SILENCE]]
 )
 def test_a_deadline_ends_what_is_too_slow(ask, behaviour):
     with misbehaving(behaviour, SILENCE) as server:

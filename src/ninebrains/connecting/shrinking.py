@@ -23,6 +23,10 @@ from ninebrains.images.preparing import is_opened, pixels_of, read_opened
 TIMES_LARGER = 3
 """How many times the network's input the sides of a photo may be."""
 
+LEAST_SIDE = 448
+"""To so many pixels a photo may be sent whatever the network: what JPEG takes away shows in small
+photos, and they cost little."""
+
 SMALL_BYTES = 150_000
 """Files up to this size are sent as they are."""
 
@@ -57,10 +61,11 @@ class Packed:
 
 
 def needed(contracts: Iterable[Contract]) -> Size:
-    """(width, height) of the largest input among contracts; (0, 0) of none."""
+    """(width, height) that brains of these contracts can use; (0, 0) where there are none."""
     width = height = 0
     for contract in contracts:
-        width, height = max(width, contract.width), max(height, contract.height)
+        width = max(width, TIMES_LARGER * contract.width, LEAST_SIDE)
+        height = max(height, TIMES_LARGER * contract.height, LEAST_SIDE)
     return width, height
 
 
@@ -92,7 +97,7 @@ def pack(photo: bytes | Pixels, largest: Size | None) -> Packed:
 
     Args:
         photo: as `opened` gives it.
-        largest: (width, height) of the largest network's input; None: lose nothing.
+        largest: (width, height) that are needed; None: lose nothing.
 
     Raises:
         PhotoError: pixels that no file can hold.
@@ -132,12 +137,10 @@ def _shrunk_file(photo: bytes, largest: Size) -> Packed | None:
 
 
 def _scale(full: Size, largest: Size) -> float:
-    """By how much the sides of a photo may shrink, so that both are still several times larger."""
+    """By how much the sides of a photo may shrink, so that both are still long enough."""
     if 0 in largest:
         return 1.0
-    return min(
-        1.0, max(TIMES_LARGER * need / side for need, side in zip(largest, full, strict=True))
-    )
+    return min(1.0, max(need / side for need, side in zip(largest, full, strict=True)))
 
 
 def _resized(pixels: Pixels, full: Size, scale: float) -> Pixels:

@@ -19,7 +19,7 @@ from ninebrains.connecting.inferences import RemoteInference, RemoteInferences
 from ninebrains.connecting.retrying import Patience, asked
 from ninebrains.connecting.shrinking import Packed, Size, is_large, needed, opened, pack
 from ninebrains.connecting.steps import Call, Reply, Talk, work
-from ninebrains.errors import HostError, MissingError, NinebrainsError
+from ninebrains.errors import MissingError, NinebrainsError
 from ninebrains.images import PhotoSource, Pixels
 
 _MOST_ROUNDS = 4
@@ -196,7 +196,7 @@ class _Told:
 def _largest(
     source: bytes | Pixels, question: Question, known: Known, patience: Patience
 ) -> Talk[Size | None]:
-    """(width, height) of the largest input of those asked; None where nothing is to be shrunk."""
+    """(width, height) that those who are asked can use; None where nothing is to be shrunk."""
     if not question.shrinks:
         return None
     if not is_large(source):
@@ -249,8 +249,12 @@ def _fits(facts: Facts, told: _Plain) -> bool:
     instances = told.get("instances")
     if not isinstance(instances, list) or not instances:
         return True
-    index, label = instances[0].get("index"), instances[0].get("label_id")
-    return isinstance(index, int) and index < len(facts.labels) and facts.labels[index].id == label
+    top = instances[0]
+    index = top.get("index") if isinstance(top, dict) else None
+    if not isinstance(index, int) or not 0 <= index < len(facts.labels):
+        return False
+    label = facts.labels[index]
+    return bool(label.id == top.get("label_id") and label.name == top.get("label"))
 
 
 def _made(
@@ -315,6 +319,3 @@ def _floats(plain: object) -> Floats | None:
     assert isinstance(plain, dict)
     data = base64.b64decode(plain["float32"], validate=True)
     return np.frombuffer(data, "<f4").reshape(plain["shape"]).astype(np.float32)
-
-
-__all__ = ["HostError", "Noted", "Question", "describe", "describe_all", "give_feedback", "infer"]
