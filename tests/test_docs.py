@@ -13,9 +13,11 @@ import pytest
 from tests.making import jpeg, photo, write_photos
 from tests.photos.films import write_film
 from tests.serving.feedback.making import corrected_host
+from tests.serving.making import repository, running
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOST = "http://localhost:8000"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -64,6 +66,15 @@ def test_examples_run(page, stored_trunk, model_file, tmp_path, monkeypatch):
         corrected_host(Path("models"))
     if "clip.mp4" in text:
         write_film(Path("clip.mp4"))
+    with contextlib.ExitStack() as stack:
+        if f'nb.connect("{HOST}"' in text:
+            models = repository(Path("served").absolute(), {"pets": [1, 2], "rooms": [1]})
+            host = stack.enter_context(running({"sources": [models], "state": tmp_path / "state"}))
+            blocks = [(kind, body.replace(HOST, str(host))) for kind, body in blocks]
+        run_blocks(blocks, page, monkeypatch)
+
+
+def run_blocks(blocks, page, monkeypatch):
     names = {}
     for kind, body in blocks:
         if kind == "python":
