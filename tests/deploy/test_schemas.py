@@ -24,7 +24,8 @@ OF_A_MODEL |= {"storageUri"}
 
 
 def check_kubernetes(document):
-    kubernetes_validate.validate(document, "1.31", strict=True)
+    for version in ("1.29", kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(document, version, strict=True)
 
 
 def as_pod(containers, spec):
