@@ -156,7 +156,7 @@ class Doing:
         try:
             async with (
                 asyncio.timeout(step.seconds),
-                client.stream(**_arguments(step)) as reply,  # type: ignore[arg-type]
+                client.stream(**_arguments(step, is_async=True)) as reply,  # type: ignore[arg-type]
             ):
                 body = _Body()
                 async for piece in reply.aiter_raw():
@@ -223,16 +223,27 @@ def _reply(reply: httpx.Response, body: _Body) -> Reply:
     return Reply(reply.status_code, reply.headers, body.whole())
 
 
-def _arguments(step: Send) -> dict[str, object]:
-    import httpx
+def _arguments(step: Send, *, is_async: bool = False) -> dict[str, object]:
+    """For `stream` of a client."""
+    call, end = step.call, time.monotonic() + step.seconds
+    seconds: dict[str, float] = {}
 
-    call, left = step.call, step.seconds
+    def renew(event: str, _details: object) -> None:
+        """Each stage of a request may only take what those before it have left."""
+        if event.endswith(".started"):
+            left = max(end - time.monotonic(), 0.001)
+            seconds.update(read=left, write=left, pool=left, connect=min(left, _CONNECT_SECONDS))
+
+    async def renew_async(event: str, details: object) -> None:
+        renew(event, details)
+
+    renew(".started", None)
     return {
         "method": call.method,
         "url": call.path,
         "headers": list(call.headers.items()),
         "content": call.content or None,
-        "timeout": httpx.Timeout(left, connect=min(left, _CONNECT_SECONDS)),
+        "extensions": {"timeout": seconds, "trace": renew_async if is_async else renew},
     }
 
 

@@ -34,6 +34,15 @@ _KINDS: dict[str, Callable[[str], NinebrainsError]] = {
     "brain": BrainError,
 }
 _MOST_SHOWN = 200
+_MISREAD = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def error_in_place(plain: object, url: str) -> NinebrainsError:
@@ -92,7 +101,7 @@ def understood(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError, AssertionError, RecursionError) as error:
+    except _MISREAD as error:
         raise HostError(
             f"the host at {url} answers what this version does not understand "
             f"({type(error).__name__}: {str(error)[:_MOST_SHOWN]}). Is it a Ninebrains host, of "

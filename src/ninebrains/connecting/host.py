@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -85,7 +86,7 @@ class RemoteHost:
         self._doing = Doing(line)
         self._known = Known()
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -298,8 +299,8 @@ class RemoteHost:
         with self._lock:
             self._is_closed = True
             pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        if pool is not None and pool[0] == os.getpid():
+            pool[1].shutdown(wait=False, cancel_futures=True)
         self._doing.close()
 
     async def aclose(self) -> None:
@@ -357,9 +358,9 @@ class RemoteHost:
                 raise ClosedError(
                     "this connection to a host has been closed; make another with nb.connect"
                 )
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._at_once, "ninebrains-host")
-            return self._pool.submit(ask)
+            if self._pool is None or self._pool[0] != os.getpid():  # threads do not fork along
+                self._pool = os.getpid(), ThreadPoolExecutor(self._at_once, "ninebrains-host")
+            return self._pool[1].submit(ask)
 
     def _said(
         self,

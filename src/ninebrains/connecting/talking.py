@@ -289,7 +289,8 @@ def _inference(
         assert isinstance(unfamiliar, (int, float))
     if heatmap is not None:
         assert isinstance(heatmap, dict)
-        heatmap = heatmap["values"]
+        heatmap = _floats(heatmap["values"])
+        assert heatmap is None or len(heatmap) == len(answers), "heat maps of other labels"
     return RemoteInference(
         brain=f"{facts.name}@{facts.version}",
         answers=answers,
@@ -300,7 +301,7 @@ def _inference(
         labels=facts.labels,
         is_measured=facts.task == "regress",
         features=_floats(told.get("features")),
-        heatmaps=_floats(heatmap),
+        heatmaps=heatmap,
         prediction_id=str(told["prediction_id"]),
         version=facts.version,
         variant=str(told["variant"]),
