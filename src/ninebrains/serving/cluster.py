@@ -47,7 +47,7 @@ class ClusterSettings(Group):
         replicas: how many to have, or between how many.
         cpus: processors that a replica is given.
         ongoing: requests that a replica is to answer at a time, on average; more replicas are
-            started above, and twice as many are sent to one at most.
+            started above; twice as many are sent to one at most, and four times wait in a proxy.
     """
 
     settings: Settings
@@ -110,6 +110,7 @@ def app(
     hosting = serve.deployment(
         name="host",
         max_ongoing_requests=2 * ongoing,
+        max_queued_requests=4 * ongoing,  # beyond that Ray's proxy refuses (503) and lets none wait
         max_replicas_per_node=1,
         autoscaling_config={
             "min_replicas": least,

@@ -6,6 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.traffic.counts import Counts
+from ninebrains.serving.traffic.states import State
 from tests.making import jpeg
 from tests.serving.clients.conftest import ROOT, python_of
 from tests.serving.making import free_port, repository
@@ -49,3 +52,12 @@ def test_two_nodes_answer_as_one_and_one_goes_on_alone(tmp_path):
     assert len(seen["nodes at last"]) == 1
     assert set(seen["nodes at last"]) < set(seen["nodes"])
     assert seen["stable at last"] == 1
+    # The last replica ended in good order: it wrote down what it had counted until then.
+    (last,) = seen["nodes at last"]
+    ledger = Ledger(tmp_path / "state" / last / "host.db")
+    counted = sum(
+        tally.answered for tally in Counts(ledger, lambda _name: State()).counts().values()
+    )
+    ledger.close()
+    lost = sum(num for status, num in seen["after the loss"].items() if status != "200")
+    assert seen["answered"][last] <= counted <= seen["answered"][last] + lost

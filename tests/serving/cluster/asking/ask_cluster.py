@@ -31,8 +31,15 @@ def request(method, path, **options):
     return httpx.request(method, URL + path, headers=headers, timeout=60, **options)
 
 
+answered = Counter()
+"""How many answers came from each node."""
+
+
 def infer():
-    return request("POST", "/infer?brains=pets", content=PHOTO)
+    reply = request("POST", "/infer?brains=pets", content=PHOTO)
+    if reply.status_code == 200:
+        answered[reply.headers["x-node"]] += 1
+    return reply
 
 
 def until(what, seconds=60):
@@ -78,10 +85,11 @@ def main():
     seen["version"] = first.json()["photos"][0]["brains"]["pets"]["version"]
 
     # Feedback on an answer of one node is taken by any.
-    answered = first.json()["photos"][0]["brains"]["pets"]["prediction_id"]
-    replies = [
-        request("POST", "/feedback", json={"prediction_id": answered, "rank": 1}) for _ in range(12)
-    ]
+    body = {
+        "prediction_id": first.json()["photos"][0]["brains"]["pets"]["prediction_id"],
+        "rank": 1,
+    }
+    replies = [request("POST", "/feedback", json=body) for _ in range(12)]
     seen["feedback"] = sorted({reply.status_code for reply in replies})
     seen["feedback nodes"] = sorted({reply.headers["x-node"] for reply in replies})
 
@@ -112,6 +120,7 @@ def main():
     seen["nodes at last"] = sorted({reply.headers["x-node"] for reply in last})
     seen["stable at last"] = last[-1].json()["photos"][0]["brains"]["pets"]["version"]
     serve.shutdown()
+    seen["answered"] = answered
     ray.shutdown()
     cluster.shutdown()
     json.dump(seen, sys.stdout)
