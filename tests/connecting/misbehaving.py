@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import struct
 import threading
@@ -139,6 +140,7 @@ class Misbehaving:
         return None
 
     def _reply(self, head):
+        head = re.sub(r"^(\w+) http://[^/]+", r"\1 ", head)  # as proxies are asked
         if head.startswith("GET /brains/"):
             return http(200, FACTS)
         if head.startswith("GET /brains"):

@@ -4,11 +4,13 @@ import asyncio
 import builtins
 import hashlib
 import io
+import subprocess
 
 import numpy as np
 import pytest
 
 import ninebrains as nb
+from tests.connecting.misbehaving import misbehaving
 from tests.making import jpeg
 from tests.serving.making import free_port, repository, running, started
 
@@ -186,3 +188,42 @@ def test_a_host_that_ends_and_begins_again(tmp_path):
     np.testing.assert_allclose(before.answers, after.answers, rtol=1e-5)
     assert (before.top.label, after.top.label) in [("cat", "lynx"), ("sofa", "couch")]
     assert before.top.label_id == after.top.label_id
+
+
+def test_a_proxy_is_for_other_machines(monkeypatch):
+    with misbehaving() as proxy, misbehaving() as here:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with nb.connect(here.url) as host:
+            assert host.run(b"photo", "pets")["pets"].answer == "dog"
+        assert (len(here.requests), len(proxy.requests)) == (1, 0)
+        with nb.connect("http://host.invalid") as host:
+            assert host.run(b"photo", "pets")["pets"].answer == "dog"
+        assert (len(here.requests), len(proxy.requests)) == (1, 1)
+
+
+def test_certificates_are_checked(tmp_path):
+    certificate, key = tmp_path / "host.pem", tmp_path / "host.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    models = repository(tmp_path / "models", {"pets": [1]})
+    tls = {"certificate": certificate, "key": key}
+    with running({"sources": [models], "state": tmp_path / "state", "tls": tls}) as server:
+        assert server.url.startswith("https://")
+        with nb.connect(server.url, authority=certificate) as host:
+            assert host.names == ("pets",)
+        # Not tried again: it would end in the same way.
+        with (
+            nb.connect(server.url, retries=1000) as host,
+            pytest.raises(nb.HostError, match=r"(?i)certificate"),
+        ):
+            assert host.names
