@@ -61,6 +61,7 @@ class Given:
             "PEER_THREADS": str(threads),
             "PEER_PORT": str(port),
             "PEER_DECODING": decoding,
+            "ORT_DISABLE_TELEMETRY": "1",  # as ours; it would count against them
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
         }
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import (
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from ninebrains.trunks import add_trunk, import_trunk, list_trunks, load_trunk
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reports what it runs to its maker, from Linux too since 1.29, unless this is set
+# before it is imported (docs/Privacy.md there). Nothing leaves the machine unless it was asked to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "AccessError",
