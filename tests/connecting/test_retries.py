@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -275,3 +276,20 @@ def test_cancelling_ends_the_request():
     with misbehaving(SILENCE) as server:
         asyncio.run(ask(server.url))
     assert time.monotonic() - began < 25  # the silence lasts 30
+
+
+def test_closing_ends_those_who_ask_meanwhile():
+    with misbehaving() as server:
+        host = nb.connect(server.url)
+
+        def ask():
+            while True:
+                run(host)
+
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask) for _ in range(4)]
+            while len(server.requests) < 20:
+                time.sleep(0.01)
+            host.close()
+            for one in asking:
+                assert isinstance(one.exception(), nb.ClosedError)

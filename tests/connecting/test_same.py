@@ -162,7 +162,7 @@ def test_one_connection_serves_several_event_loops(serving, photo):
         try:
             return (await host.answer(photo, "pets"))["pets"].answer
         finally:
-            await host._doing._awaiting[asyncio.get_running_loop()][1].aclose()
+            await host._doing._awaiting[asyncio.get_running_loop()].client.aclose()
 
     assert asyncio.run(ask()) == asyncio.run(ask())
     host.close()

@@ -2,6 +2,7 @@
 
 connecting  `connect`
 host        what users call; `brain` one of its brains
+options     what a call may be told
 talking     the conversations, of `steps`; `retrying`, `faults`, `facts`, `shrinking`
 doing       the steps over HTTP, for those who wait and those who await
 """

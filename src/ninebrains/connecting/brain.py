@@ -10,11 +10,12 @@ from ninebrains.brains import Label
 from ninebrains.brains.manifest import Metrics, Task
 from ninebrains.connecting.facts import Facts
 from ninebrains.connecting.inferences import RemoteInference
+from ninebrains.connecting.options import Options
 from ninebrains.errors import PhotoError
 from ninebrains.images import Contract, PhotoSource
 
 if TYPE_CHECKING:
-    from ninebrains.connecting.host import Options, RemoteHost
+    from ninebrains.connecting.host import RemoteHost
 
 
 class RemoteBrain:

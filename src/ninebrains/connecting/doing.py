@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ninebrains.connecting.steps import Broken, Pause, Reply, Send, Step, Talk
 from ninebrains.errors import ClosedError, ExtraError, NinebrainsError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 Result = TypeVar("Result")
+Client = TypeVar("Client")
 
 _CONNECT_SECONDS = 5.0
 _MOST_CONNECTIONS = 64
@@ -60,9 +61,9 @@ class Doing:
         _check_installed()
         self._line = line
         self._lock = threading.Lock()
-        self._waiting: tuple[int, httpx.Client] | None = None
+        self._waiting: _Held[httpx.Client] | None = None
         self._awaiting: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[int, httpx.AsyncClient]
+            asyncio.AbstractEventLoop, _Held[httpx.AsyncClient]
         ] = weakref.WeakKeyDictionary()
         self._is_closed = False
 
@@ -101,19 +102,19 @@ class Doing:
             talk.close()
 
     def close(self) -> None:
-        """End; calls that are on their way fail."""
+        """Send nothing more. What is on its way still gets its reply; then the connections go."""
         with self._lock:
             self._is_closed = True
-            held, self._waiting = self._waiting, None
-        if held is not None and held[0] == os.getpid():
-            held[1].close()
+            held = self._waiting
+        if held is not None and held.is_idle:
+            held.client.close()
 
     async def close_async(self) -> None:
-        """End, with the connections of this event loop as well."""
+        """As `close`, with the connections of this event loop as well."""
         self.close()
-        held = self._awaiting.pop(asyncio.get_running_loop(), None)
-        if held is not None and held[0] == os.getpid():
-            await held[1].aclose()
+        held = self._awaiting.get(asyncio.get_running_loop())
+        if held is not None and held.is_idle:
+            await held.client.aclose()
 
     def _step(self, step: Step) -> object:
         if isinstance(step, Send):
@@ -135,9 +136,9 @@ class Doing:
         import httpx
 
         end = time.monotonic() + step.seconds
-        client = self._client()
+        held = self._begin()
         try:
-            with client.stream(**_arguments(step)) as reply:  # type: ignore[arg-type]
+            with held.client.stream(**_arguments(step)) as reply:  # type: ignore[arg-type]
                 body = _Body()
                 for piece in reply.iter_raw():
                     body.add(piece)
@@ -146,17 +147,19 @@ class Doing:
                 return _reply(reply, body)
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _broken(error) from error
-        except RuntimeError as error:
-            raise self._closed_or(error) from error
+        finally:
+            if self._is_last(held):
+                held.client.close()
 
     async def _send_async(self, step: Send) -> Reply:
         import httpx
 
-        client = self._async_client()
+        held = self._begin_async()
+        arguments = _arguments(step, is_async=True)
         try:
             async with (
                 asyncio.timeout(step.seconds),
-                client.stream(**_arguments(step, is_async=True)) as reply,  # type: ignore[arg-type]
+                held.client.stream(**arguments) as reply,  # type: ignore[arg-type]
             ):
                 body = _Body()
                 async for piece in reply.aiter_raw():
@@ -166,29 +169,30 @@ class Doing:
             raise Broken("it gives no answer", is_late=True) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _broken(error) from error
-        except RuntimeError as error:
-            raise self._closed_or(error) from error
+        finally:
+            if self._is_last(held):
+                await held.client.aclose()
 
-    def _closed_or(self, error: RuntimeError) -> Exception:
-        """What httpx says where its client is closed under its hands."""
-        return _closed() if self._is_closed else error
+    def _begin(self) -> _Held[httpx.Client]:
+        """The connections of this process, for one call.
 
-    def _client(self) -> httpx.Client:
+        Raises:
+            ClosedError: there are to be no more.
+        """
         import httpx
 
-        held = self._waiting
-        if held is not None and held[0] == os.getpid():
-            return held[1]
         with self._lock:
             if self._is_closed:
                 raise _closed()
             held = self._waiting
-            if held is None or held[0] != os.getpid():
-                held = os.getpid(), httpx.Client(**_options(self._line))  # type: ignore[arg-type]
+            if held is None or held.process != os.getpid():
+                held = _Held(httpx.Client(**_options(self._line)))  # type: ignore[arg-type]
                 self._waiting = held
-        return held[1]
+            held.num_calls += 1
+            return held
 
-    def _async_client(self) -> httpx.AsyncClient:
+    def _begin_async(self) -> _Held[httpx.AsyncClient]:
+        """As `_begin`, those of this event loop."""
         import httpx
 
         loop = asyncio.get_running_loop()
@@ -196,10 +200,31 @@ class Doing:
             if self._is_closed:
                 raise _closed()
             held = self._awaiting.get(loop)
-            if held is None or held[0] != os.getpid():
-                client = httpx.AsyncClient(**_options(self._line))  # type: ignore[arg-type]
-                held = self._awaiting[loop] = os.getpid(), client
-        return held[1]
+            if held is None or held.process != os.getpid():
+                held = _Held(httpx.AsyncClient(**_options(self._line)))  # type: ignore[arg-type]
+                self._awaiting[loop] = held
+            held.num_calls += 1
+            return held
+
+    def _is_last(self, held: _Held[httpx.Client] | _Held[httpx.AsyncClient]) -> bool:
+        """End a call; whether the connections are to be closed now."""
+        with self._lock:
+            held.num_calls -= 1
+            return self._is_closed and held.num_calls == 0
+
+
+@dataclass
+class _Held(Generic[Client]):
+    """Connections of one process, and how many calls are on them now."""
+
+    client: Client
+    process: int = field(default_factory=os.getpid)
+    num_calls: int = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether they may be closed, here and now."""
+        return self.num_calls == 0 and self.process == os.getpid()
 
 
 class _Body:

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Literal, Self, TypedDict, Unpack
+from typing import Literal, Self, Unpack
 
 from ninebrains.connecting.brain import RemoteBrain
 from ninebrains.connecting.doing import Doing, Line
 from ninebrains.connecting.facts import Known
 from ninebrains.connecting.inferences import RemoteInference, RemoteInferences
+from ninebrains.connecting.options import Options, names_of, user_header
 from ninebrains.connecting.retrying import Patience
 from ninebrains.connecting.steps import Talk
 from ninebrains.connecting.talking import (
@@ -29,22 +30,7 @@ from ninebrains.images.preparing import is_one_photo, is_opened, read_opened
 from ninebrains.mind.scheduling.tickets import Priority
 from ninebrains.mind.streaming import stream
 
-OnError = Literal["raise", "keep"]
-
 _ROOM_SECONDS = 600.0
-_MOST_USER = 256
-
-
-class Options(TypedDict, total=False):
-    """What else `run`, `submit` and `answer` may be told; see `RemoteHost.run`."""
-
-    heatmaps: bool
-    features: bool
-    deadline_ms: float | None
-    priority: Priority
-    on_error: OnError
-    user: str | None
-    consent: bool | None
 
 
 class RemoteHost:
@@ -79,7 +65,7 @@ class RemoteHost:
                 f"got timeout={timeout}, retries={retries}, at_once={at_once}; expected seconds "
                 "above 0, 0 or more, and 1 or more"
             )
-        _user_header(user)
+        user_header(user)
         self.url = line.url
         self._user, self._consent, self._shrink = user, consent, shrink
         self._timeout, self._retries, self._at_once = timeout, retries, at_once
@@ -243,7 +229,7 @@ class RemoteHost:
                 f"run_many got one {type(photos).__name__}; expected a list of photos, or another "
                 "iterable of them. Put it into a list, or use run."
             )
-        names = _names(brains)
+        names = names_of(brains)
         options = Options(
             heatmaps=heatmaps,
             priority=priority,
@@ -295,7 +281,7 @@ class RemoteHost:
         return await self._doing.do_async(self._said(answer, rank, label, none=none, user=user))
 
     def close(self) -> None:
-        """Let the connections go. Requests that have begun fail with ClosedError or HostError."""
+        """Send nothing more; what is on its way is still answered, then the connections go."""
         with self._lock:
             self._is_closed = True
             pool, self._pool = self._pool, None
@@ -319,7 +305,7 @@ class RemoteHost:
         if on_error not in ("raise", "keep"):
             raise RequestError(f"on_error is 'raise' or 'keep', not {on_error!r}")
         question = Question(
-            _names(brains),
+            names_of(brains),
             options.get("heatmaps", False),
             options.get("features", False),
             options.get("priority", "interactive"),
@@ -339,7 +325,7 @@ class RemoteHost:
         waits_for_room: bool = False,
     ) -> Future[RemoteInferences]:
         kept = read_opened(photo) if is_opened(photo) else photo
-        names = _names(brains)
+        names = names_of(brains)
         patience = None if waits_for_room else self._patience(options.get("deadline_ms"))
 
         def ask() -> RemoteInferences:
@@ -386,41 +372,9 @@ class RemoteHost:
     def _headers(self, user: str | None = None, consent: bool | None = None) -> dict[str, bytes]:
         """Who asks."""
         headers: dict[str, bytes] = {}
-        told = _user_header(self._user if user is None else user)
+        told = user_header(self._user if user is None else user)
         if told:
             headers["X-User-Key"] = told
         if self._consent if consent is None else consent:
             headers["X-Consent"] = b"true"
         return headers
-
-
-def _names(brains: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """Names of brains, each once.
-
-    Raises:
-        RequestError: one is no name.
-    """
-    if brains is None:
-        return None
-    names = tuple(dict.fromkeys((brains,) if isinstance(brains, str) else brains))
-    for name in names:
-        if not isinstance(name, str) or not name.strip() or "," in name:
-            raise RequestError(
-                f"{name!r} is no name of a brain; expected such as 'pets' or 'pets@3'"
-            )
-    if not names:
-        raise RequestError("got no names of brains; expected one at least, or None for all")
-    return names
-
-
-def _user_header(user: str) -> bytes:
-    """A user's key as it travels.
-
-    Raises:
-        RequestError: it cannot be sent.
-    """
-    if not isinstance(user, str) or len(user) > _MOST_USER or not user.isprintable():
-        raise RequestError(f"user is no text of up to {_MOST_USER} printable characters")
-    if user != user.strip():
-        raise RequestError("user begins or ends with a space; hosts would not know it again")
-    return user.encode()
