@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ninebrains.cli.console import print_json, print_table
-from ninebrains.errors import ExtraError, OutputError
+from ninebrains.cli.hosts import needing_serving, settings_of
+from ninebrains.errors import OutputError
 
 if TYPE_CHECKING:
     from ninebrains.serving.feedback import Feedback
@@ -152,22 +153,13 @@ def _feedback(
     Raises:
         OutputError: no host has stored anything there.
     """
-    try:
+    with needing_serving():
         from ninebrains.serving.feedback import Feedback
-        from ninebrains.serving.host import secret_of, state_folder
         from ninebrains.serving.ledger import Ledger
-        from ninebrains.serving.predictions import Seal
-        from ninebrains.serving.reading import read_settings
-    except ImportError as error:
-        raise ExtraError(
-            f'{error.name} is missing; serving needs: pip install "ninebrains[serve]"'
-        ) from error
-    given: dict[str, object] = {}
-    if repository is not None:
-        given["sources"] = [repository]
-    if state is not None:
-        given["state"] = state
-    settings = read_settings(given, config)
+        from ninebrains.serving.predictions import Seal, secret_of
+        from ninebrains.serving.state import state_folder
+
+        settings = settings_of(repository, state, config)
     folder = state_folder(settings)
     if not (folder / "host.db").is_file():
         raise OutputError(

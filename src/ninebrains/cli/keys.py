@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ninebrains.errors import ExtraError, SettingsError
+from ninebrains.cli.hosts import needing_serving, settings_of
 
 if TYPE_CHECKING:
     from ninebrains.serving.keys import KeyEntry, Keys
@@ -116,24 +116,13 @@ def _limits(entry: KeyEntry) -> str:
 @contextmanager
 def _keys(repository: Path | None, state: Path | None, config: Path | None) -> Iterator[Keys]:
     """The keys of the host that these settings would start."""
-    try:
-        from ninebrains.serving.host import state_folder
+    with needing_serving():
         from ninebrains.serving.keys import Keys
         from ninebrains.serving.ledger import Ledger
-        from ninebrains.serving.reading import read_settings
-    except ImportError as error:
-        raise ExtraError(
-            f'{error.name} is missing; serving needs: pip install "ninebrains[serve]"'
-        ) from error
-    given: dict[str, object] = {}
-    if repository is not None:
-        if not repository.is_dir():
-            raise SettingsError(f"{repository} is no folder; expected the one that is served")
-        given["sources"] = [repository]
-    if state is not None:
-        given["state"] = state
-    settings = read_settings(given, config)
-    ledger = Ledger(state_folder(settings) / "host.db")
+        from ninebrains.serving.state import state_file
+
+        settings = settings_of(repository, state, config)
+    ledger = Ledger(state_file(settings))
     try:
         yield Keys(ledger, settings)
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ninebrains.errors import ExtraError
+from ninebrains.cli.hosts import needing_serving
 
 
 def serve(
@@ -61,13 +61,9 @@ def serve(
     Each flag has a name in the TOML file and a variable NINEBRAINS_SERVE_...; a flag goes before
     the variable, and that before the file.
     """
-    try:
+    with needing_serving():
         from ninebrains.serving.reading import read_settings
         from ninebrains.serving.supervising import supervise
-    except ImportError as error:
-        raise ExtraError(
-            f'{error.name} is missing; serving needs: pip install "ninebrains[serve]"'
-        ) from error
     flags: dict[str, Any] = {
         "sources": sources or None,
         "name": name,

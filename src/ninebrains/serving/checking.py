@@ -9,6 +9,7 @@ from ninebrains.errors import SettingsError
 from ninebrains.serving.keys import Keys, is_loopback
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.settings import Settings, Tls
+from ninebrains.serving.state import state_file
 from ninebrains.serving.traces import exporter_to
 
 
@@ -30,18 +31,6 @@ def check(settings: Settings) -> None:
         _check_access(settings, ledger)
     finally:
         ledger.close()
-
-
-def state_file(settings: Settings) -> Path:
-    """The ledger of a host."""
-    from ninebrains.serving.host import state_folder
-
-    return state_folder(settings) / "host.db"
-
-
-def weights_folder(settings: Settings) -> Path:
-    """Where workers share weights while they run; nothing in there is of use afterwards."""
-    return state_file(settings).parent / "weights"
 
 
 def _check_sources(sources: tuple[Path, ...]) -> None:

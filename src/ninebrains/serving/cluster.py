@@ -168,15 +168,16 @@ class Replica:
     """
 
     def __init__(self, settings: Settings, shared: Path, node: str) -> None:
-        from ninebrains.serving.host import Host, state_folder
+        from ninebrains.serving.host import Host
         from ninebrains.serving.http.app import make_app
         from ninebrains.serving.ledger import Ledger
         from ninebrains.serving.logs import start
         from ninebrains.serving.spreading import Spreading, common_secret, plant
+        from ninebrains.serving.state import state_file, state_folder
 
         start(settings.log_level)
         settings = settings.model_copy(update={"state": state_folder(settings) / node})
-        ledger = Ledger(state_folder(settings) / "host.db")
+        ledger = Ledger(state_file(settings))
         plant(ledger, common_secret(shared))
         ledger.close()
         self._host: Host = Host(settings)

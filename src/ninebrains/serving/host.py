@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,7 +18,6 @@ import numpy as np
 from ninebrains.errors import BrainError, ClosedError, MissingError, NinebrainsError
 from ninebrains.images import Limits, PhotoSource
 from ninebrains.mind import Inferences, Mind
-from ninebrains.places import data_folder
 from ninebrains.serving.asking import Answered, Answers, Asker, Chosen, Options
 from ninebrains.serving.catalog import Catalog
 from ninebrains.serving.chores import Chores
@@ -30,9 +27,10 @@ from ninebrains.serving.feedback.truths import facts_of
 from ninebrains.serving.keys import Keys
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.measures import Exchange, Measures, own
-from ninebrains.serving.predictions import NUM_LABELS, Seal
+from ninebrains.serving.predictions import NUM_LABELS, Seal, secret_of
 from ninebrains.serving.reloading import Origin, Reloaded, Reloading
 from ninebrains.serving.settings import Settings
+from ninebrains.serving.state import state_file, state_folder
 from ninebrains.serving.traffic.counts import Counts
 from ninebrains.serving.traffic.judging import Judge
 from ninebrains.serving.traffic.shadowing import Shadowing
@@ -91,7 +89,7 @@ class Host:
         limits = Limits(
             max_bytes=settings.limits.photo_bytes, max_pixels=settings.limits.photo_pixels
         )
-        self.ledger = Ledger(state_folder(settings) / "host.db")
+        self.ledger = Ledger(state_file(settings))
         self.seal = Seal(secret_of(self.ledger))
         self.keys = Keys(self.ledger, settings)
         self.mind = Mind(
@@ -330,22 +328,3 @@ def best_labels(inference: Inference) -> tuple[int, ...]:
         return tuple(np.argsort(-scores, kind="stable").tolist())
     some = np.argpartition(-scores, NUM_LABELS)[:NUM_LABELS]
     return tuple(some[np.argsort(-scores[some], kind="stable")].tolist())
-
-
-def state_folder(settings: Settings) -> Path:
-    """Where a host keeps what outlives it."""
-    if settings.state is not None:
-        return settings.state
-    for source in settings.sources:
-        if source.is_dir() and not (source / "brain.json").is_file():
-            return source / ".ninebrains"
-    return data_folder() / "serving"
-
-
-def secret_of(ledger: Ledger) -> bytes:
-    """The host's own secret, made once."""
-    ledger.prepare("CREATE TABLE IF NOT EXISTS secret (one INTEGER PRIMARY KEY, value BLOB)")
-    with ledger.writing() as rows:
-        rows.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (os.urandom(32),))
-        (value,) = rows.execute("SELECT value FROM secret").fetchone()
-    return bytes(value)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ninebrains.errors import RequestError
 from ninebrains.serving.asking import Variant
+from ninebrains.serving.ledger import Ledger
 
 NUM_LABELS = 5
 _VARIANTS: tuple[Variant, ...] = ("stable", "canary", "shadow", "version")
@@ -140,3 +141,12 @@ class Seal:
 
     def _mac(self, body: bytes) -> bytes:
         return hashlib.blake2b(body, digest_size=_MAC_BYTES, key=self._secret).digest()
+
+
+def secret_of(ledger: Ledger) -> bytes:
+    """The host's own secret, made once."""
+    ledger.prepare("CREATE TABLE IF NOT EXISTS secret (one INTEGER PRIMARY KEY, value BLOB)")
+    with ledger.writing() as rows:
+        rows.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (os.urandom(32),))
+        (value,) = rows.execute("SELECT value FROM secret").fetchone()
+    return bytes(value)

@@ -27,11 +27,12 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
 from ninebrains.errors import NinebrainsError, SettingsError
-from ninebrains.serving.checking import check, state_file, weights_folder
+from ninebrains.serving.checking import check
 from ninebrains.serving.grpc.ports import reserve
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.reloading import Origin, Reloading, origin_to_json
 from ninebrains.serving.settings import Settings
+from ninebrains.serving.state import state_file, weights_folder
 from ninebrains.serving.worker import make_supervised
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import NinebrainsError
-from ninebrains.serving.checking import weights_folder
 from ninebrains.serving.reloading import Origin, origin_from_json
+from ninebrains.serving.state import weights_folder
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -6,9 +6,8 @@ from ninebrains.brains.inference import make_inference
 from ninebrains.serving.asking import Answered, Asker, Chosen
 from ninebrains.serving.feedback import Feedback
 from ninebrains.serving.feedback.truths import Facts
-from ninebrains.serving.host import secret_of
 from ninebrains.serving.ledger import Ledger
-from ninebrains.serving.predictions import Seal
+from ninebrains.serving.predictions import Seal, secret_of
 from ninebrains.serving.settings import Feedback as Bounds
 from tests.brains.making import NAMES, make_manifest
 from tests.making import jpeg

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import OutputError, RequestError
-from ninebrains.serving.host import state_folder
 from ninebrains.serving.http.bodies import chunks
+from ninebrains.serving.state import state_folder
 
 if TYPE_CHECKING:
     from starlette.types import Receive
