@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from granian._granian import SocketHolder
-from granian.constants import Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
@@ -158,6 +158,8 @@ class Supervisor(MPServer):
             address=settings.address,
             port=listening.getsockname()[1],
             interface=Interfaces.ASGI,
+            # Where HTTP/2 may come as well, a connection that says nothing is never closed.
+            http=HTTPModes.http1,
             workers=settings.workers,
             backlog=_BACKLOG,
             backpressure=max(1, limits.connections // settings.workers),
