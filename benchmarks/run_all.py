@@ -19,6 +19,7 @@ NAMES = (
     "predict_vs_keras",
     "train_vs_keras",
     "mind",
+    "serving",
 )
 
 

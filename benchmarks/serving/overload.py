@@ -28,7 +28,7 @@ from benchmarks.serving.photos import web_photos
 from benchmarks.serving.servers import SERVERS, Given, serving
 
 TIMES = 3
-WORKERS = 400
+WORKERS = 800
 _REFUSED = ("429", "503")
 
 

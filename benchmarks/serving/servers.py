@@ -1,7 +1,8 @@
 """The servers that are compared: how each is started, and how a request to it looks.
 
 Each runs in the environment that its variable names: FASTAPI_PYTHON, LITSERVE_PYTHON,
-BENTOML_PYTHON, MLSERVER_PYTHON, RAY_PYTHON, PYTRITON_PYTHON (see benchmarks/serving/README.md).
+BENTOML_PYTHON, MLSERVER_PYTHON, RAY_PYTHON, PYTRITON_PYTHON made from
+benchmarks/serving/peers/requirements-*.txt.
 """
 
 from __future__ import annotations
