@@ -91,7 +91,7 @@ def test_what_is_no_key_opens_nothing_not_even_what_is_public(ledger, presented)
         ({"address": "example.org"}, set()),
         ({"public": []}, set()),
         ({**ELSEWHERE, "public": ["infer"]}, {"infer"}),
-        ({"public": ["admin", "feedback"]}, {"feedback"}),
+        ({"public": ["feedback"]}, {"feedback"}),
     ],
 )
 def test_without_a_key_one_may_do_what_is_public(ledger, settings, open_to_all):
@@ -283,7 +283,36 @@ def test_the_verbs_find_the_state_of_a_repository(ninebrains, tmp_path):
     folder = ("--repository", tmp_path / "models")
     assert "is no folder" in ninebrains("keys", "add", "web", *folder, check=2).err
     (tmp_path / "models").mkdir()
-    ninebrains("keys", "add", "web", *folder)
+    assert str(tmp_path / "models") in ninebrains("keys", "list", *folder, check=2).err
+    done = ninebrains("keys", "add", "web", *folder)
+    assert str(tmp_path / "models" / ".ninebrains" / "host.db") in done.err
     with sqlite3.connect(tmp_path / "models" / ".ninebrains" / "host.db") as rows:
         assert rows.execute("SELECT name FROM keys").fetchall() == [("web",)]
     rows.close()
+
+
+@pytest.mark.parametrize("verb", [("list",), ("remove", "web")])
+def test_a_state_that_is_not_there_is_no_state_without_keys(ninebrains, tmp_path, verb):
+    nowhere = tmp_path / "nowhere"
+    done = ninebrains("keys", *verb, "--state", nowhere, check=2)
+    assert f"{nowhere} is no folder" in done.err
+    assert not nowhere.exists()
+    done = ninebrains("keys", *verb, "--state", tmp_path, check=2)
+    assert f"no host has stored anything in {tmp_path}" in done.err
+
+
+def test_a_key_is_for_a_host_that_somebody_named(ninebrains, tmp_path, home):
+    done = ninebrains("keys", "add", "web", check=2)
+    assert "which host?" in done.err
+    assert not done.out
+    ninebrains("keys", "list", check=2)
+    assert not list(home.rglob("host.db"))
+    (tmp_path / "host.toml").write_text(
+        f'[keys.fixed]\nsha256 = "{"0" * 64}"\nscopes = ["infer"]\n'
+    )
+    config = ("--config", tmp_path / "host.toml")
+    assert "which host?" in ninebrains("keys", "add", "web", *config, check=2).err
+    named = (*config, "--state", tmp_path / "state")
+    told = json.loads(ninebrains("keys", "add", "web", "--json", *named).out)
+    assert told["stored_in"] == str(tmp_path / "state" / "host.db")
+    assert "fixed" in ninebrains("keys", "list", *named).out

@@ -85,7 +85,8 @@ def test_what_cannot_change_while_serving_needs_a_restart():
     [
         ({"sources": ["nowhere"]}, ["nowhere", "folder"]),
         ({"sources": []}, ["nothing to serve"]),
-        ({"address": "0.0.0.0"}, ["0.0.0.0", "--public infer", "key"]),
+        ({"address": "0.0.0.0"}, ["0.0.0.0", "--public infer", "ninebrains keys add NAME --state"]),
+        ({"public": ["admin"]}, ["public", "'admin'", "'infer' or 'feedback'"]),
         ({"tls": {"certificate": "nowhere.pem", "key": "b.pem"}}, ["tls.certificate", "nowhere"]),
         ({"tls": {"certificate": __file__, "key": __file__}}, ["tls", "PEM"]),
         ({"address": "203.0.113.1", "public": ["infer"]}, ["203.0.113.1", "--address"]),

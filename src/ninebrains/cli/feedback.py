@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ninebrains.cli.console import print_json, print_table
-from ninebrains.cli.hosts import needing_serving, settings_of
-from ninebrains.errors import OutputError
+from ninebrains.cli.hosts import needing_serving, settings_of, stored_by
 
 if TYPE_CHECKING:
     from ninebrains.serving.feedback import Feedback
@@ -136,12 +135,15 @@ def forget(
     as_json: _Json = False,
 ) -> None:
     """Delete the photos of a user and all feedback from or for them, also beside a running host."""
-    with _feedback(repository, state, config) as (_, feedback):
+    with _feedback(repository, state, config) as (ledger, feedback):
         found = feedback.forget(user)
     if as_json:
         print_json(dict(found))
         return
-    typer.echo(f"deleted {found['photos']} photos and {found['feedback']} pieces of feedback")
+    typer.echo(
+        f"deleted {found['photos']} photos and {found['feedback']} pieces of feedback from "
+        f"{ledger.path.parent}"
+    )
 
 
 @contextmanager
@@ -157,18 +159,12 @@ def _feedback(
         from ninebrains.serving.feedback import Feedback
         from ninebrains.serving.ledger import Ledger
         from ninebrains.serving.predictions import Seal, secret_of
-        from ninebrains.serving.state import state_folder
 
         settings = settings_of(repository, state, config)
-    folder = state_folder(settings)
-    if not (folder / "host.db").is_file():
-        raise OutputError(
-            f"no host has stored anything in {folder}. Name the folder that it serves with "
-            "--repository, or its state folder with --state."
-        )
-    ledger = Ledger(folder / "host.db")
+    file = stored_by(settings)
+    ledger = Ledger(file)
     try:
         seal = Seal(secret_of(ledger))
-        yield ledger, Feedback(ledger, seal, folder / "photos", settings.feedback)
+        yield ledger, Feedback(ledger, seal, file.parent / "photos", settings.feedback)
     finally:
         ledger.close()

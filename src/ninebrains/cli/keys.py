@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from ninebrains.cli.hosts import needing_serving, settings_of
+from ninebrains.cli.hosts import needing_serving, settings_of, stored_by, to_be_stored_by
 
 if TYPE_CHECKING:
     from ninebrains.serving.keys import KeyEntry, Keys
@@ -46,7 +46,7 @@ def add(
     """Make a key and print it, this once. A running host knows it at once."""
     from ninebrains.cli.console import print_json
 
-    with _keys(repository, state, config) as keys:
+    with _keys(repository, state, config, is_new=True) as (keys, file):
         scopes = scope or ["infer", "feedback"]
         secret = keys.add(
             name,
@@ -55,10 +55,12 @@ def add(
             at_once=at_once,
         )
     if as_json:
-        print_json({"name": name, "key": secret, "scopes": scopes})
+        print_json({"name": name, "key": secret, "scopes": scopes, "stored_in": str(file)})
         return
     typer.echo(secret)
-    typer.echo("Keep it now: only its hash is stored, and nobody can show it again.", err=True)
+    typer.echo(
+        f"Keep it now: only its hash is stored, in {file}, and nobody can show it again.", err=True
+    )
 
 
 @app.command("list")
@@ -73,7 +75,7 @@ def list_command(
 
     from ninebrains.cli.console import print_json
 
-    with _keys(repository, state, config) as keys:
+    with _keys(repository, state, config) as (keys, file):
         entries = keys.all()
     if as_json:
         print_json([asdict(entry) for entry in entries])
@@ -81,7 +83,7 @@ def list_command(
     for entry in entries:
         typer.echo(f"{entry.name:<24} {','.join(entry.scopes):<22} {_limits(entry)}".rstrip())
     if not entries:
-        typer.echo("There are no keys; `ninebrains keys add NAME` makes one.", err=True)
+        typer.echo(f"There are no keys in {file}; `ninebrains keys add NAME` makes one.", err=True)
 
 
 @app.command()
@@ -95,12 +97,12 @@ def remove(
     """Forget a key. A running host refuses it at once."""
     from ninebrains.cli.console import print_json
 
-    with _keys(repository, state, config) as keys:
+    with _keys(repository, state, config) as (keys, file):
         keys.remove(name)
     if as_json:
         print_json({"removed": name})
         return
-    typer.echo(f"removed {name}")
+    typer.echo(f"removed {name} from {file}")
 
 
 def _limits(entry: KeyEntry) -> str:
@@ -114,16 +116,24 @@ def _limits(entry: KeyEntry) -> str:
 
 
 @contextmanager
-def _keys(repository: Path | None, state: Path | None, config: Path | None) -> Iterator[Keys]:
-    """The keys of the host that these settings would start."""
+def _keys(
+    repository: Path | None, state: Path | None, config: Path | None, *, is_new: bool = False
+) -> Iterator[tuple[Keys, Path]]:
+    """The keys of the host that these settings would start, and the file where they are stored.
+
+    Raises:
+        SettingsError: the settings name no host.
+        OutputError: that host has stored nothing yet, and `is_new` does not allow for that.
+    """
     with needing_serving():
         from ninebrains.serving.keys import Keys
         from ninebrains.serving.ledger import Ledger
-        from ninebrains.serving.state import state_file
 
-        settings = settings_of(repository, state, config)
-    ledger = Ledger(state_file(settings))
+        settings = settings_of(repository, state, config, is_new=is_new)
+    # A file with keys is enough to list them; the host itself may be yet to come.
+    file = (to_be_stored_by if is_new or settings.keys else stored_by)(settings)
+    ledger = Ledger(file)
     try:
-        yield Keys(ledger, settings)
+        yield Keys(ledger, settings), file
     finally:
         ledger.close()

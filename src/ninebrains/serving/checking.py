@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import ssl
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def _check_access(settings: Settings, ledger: Ledger) -> None:
         return
     if not settings.keys and not Keys(ledger, settings).all():
         raise SettingsError(
-            f"address: {settings.address} can be reached by others, and there is no key yet. Add "
-            "one under [keys] in the TOML file, or let everybody ask: --public infer --public "
+            f"address: {settings.address} can be reached by others, and there is no key yet. Make "
+            f"one with `ninebrains keys add NAME --state {shlex.quote(str(ledger.path.parent))}` "
+            "or under [keys] in the TOML file, or let everybody ask: --public infer --public "
             "feedback; or listen on 127.0.0.1"
         )

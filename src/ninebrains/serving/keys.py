@@ -270,7 +270,7 @@ def is_loopback(address: str) -> bool:
 def _public(settings: Settings) -> frozenset[Scope]:
     """What needs no key; changing things always does."""
     if settings.public is not None:
-        return settings.public - {"admin"}
+        return frozenset(settings.public)
     return frozenset({"infer", "feedback"}) if is_loopback(settings.address) else frozenset()
 
 

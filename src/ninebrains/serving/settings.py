@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from ninebrains.brains.manifest import NAME_PATTERN, Sha256
 
 Scope = Literal["infer", "feedback", "admin"]
+PublicScope = Literal["infer", "feedback"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Versions = Annotated[int, Field(ge=1)]
 
@@ -115,8 +116,8 @@ class Settings(Group):
         port: for HTTP. 0: any free one.
         grpc_port: for gRPC; None for none.
         workers: processes that share the port.
-        public: what may be done without a key; by default infer and feedback on loopback, nothing
-            elsewhere.
+        public: what may be done without a key, never admin; by default infer and feedback on
+            loopback, nothing elsewhere.
         watch_seconds: how often the folders are looked at.
         drain_seconds: how long requests that had begun may take when the host stops.
         policy: which versions to load, unless `policies` says otherwise for a name.
@@ -131,7 +132,7 @@ class Settings(Group):
     port: Port = 8000
     grpc_port: Port | None = 8001
     workers: PositiveInt = 1
-    public: frozenset[Scope] | None = None
+    public: frozenset[PublicScope] | None = None
     watch_seconds: PositiveFloat = 1.0
     drain_seconds: PositiveFloat = 30.0
     policy: Policy = Policy()

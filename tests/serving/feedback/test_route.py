@@ -6,6 +6,7 @@ import pytest
 
 from ninebrains.serving.host import Host
 from ninebrains.serving.settings import Settings
+from tests.serving.feedback.making import Desk
 from tests.serving.http.conftest import jpeg, sending
 from tests.serving.making import repository
 
@@ -101,5 +102,22 @@ def test_the_command_line_exports_shows_and_forgets_beside_the_host(
     assert shown["versions"][0]["name"] == "pets"
     assert "pets@1" in ninebrains("feedback", "show", *where).out
     assert "3 photos and 3" in ninebrains("feedback", "forget", "bob", *where).out
-    missing = ninebrains("feedback", "show", "--state", tmp_path, check=2)
-    assert "no host has stored" in missing.err
+
+
+@pytest.mark.parametrize("verb", [("show",), ("forget", "bob"), ("export", "out")])
+def test_the_command_line_acts_on_no_other_host_than_the_one_that_was_named(
+    ninebrains, tmp_path, home, verb
+):
+    Desk(home / "data" / "serving").ledger.close()  # of a host that served a lone brain
+    (tmp_path / "empty").mkdir()
+    for flag, folder, says in (
+        ("--repository", tmp_path / "nowhere", "is no folder"),
+        ("--repository", tmp_path / "empty", "no host has stored"),
+        ("--state", tmp_path / "nowhere", "is no folder"),
+        ("--state", tmp_path / "empty", "no host has stored"),
+    ):
+        done = ninebrains("feedback", *verb, flag, folder, check=2, cwd=tmp_path)
+        assert says in done.err
+        assert str(folder) in done.err
+        assert not done.out
+    assert list((tmp_path / "empty").iterdir()) == []
