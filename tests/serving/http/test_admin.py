@@ -152,6 +152,35 @@ def test_a_version_is_unloaded_loaded_and_deleted(opened, admin, brain_file):
     assert admin("POST", "/brains/gone/load")["number"] == 2
 
 
+def test_what_an_upload_becomes_stands_in_its_reply_also_where_a_number_is_used_again(
+    opened, admin, brain_file
+):
+    host, _client, _headers = opened
+    admin("POST", "/brains/coming/versions", 201, content=brain_file(head_seed=5))
+    admin("PATCH", "/brains/coming/route", json={"arrival": "canary"})
+    for seed in (6, 7):
+        sent = admin("POST", "/brains/coming/versions", 201, content=brain_file(head_seed=seed))
+        assert (sent["number"], sent["aliases"]) == (2, ["canary"])
+        admin("PATCH", "/brains/coming/route", json={"canary": None})
+        admin("DELETE", "/brains/coming/versions/2", 204)
+        wait(lambda: list(host.catalog.versions["coming"]) == [1])
+
+
+def test_a_version_that_the_route_names_is_not_deleted(opened, admin, brain_file):
+    host, _client, _headers = opened
+    for seed in (5, 6):
+        admin("POST", "/brains/named/versions", 201, content=brain_file(head_seed=seed))
+    admin("POST", "/brains/named/promote", json={"number": 1})
+    admin("POST", "/brains/named/unload", 204)
+    wait(lambda: not host.catalog.ready("named"))
+    error = admin("DELETE", "/brains/named/versions/1", 409)["error"]
+    assert "named@1 is stable in the route of named" in error["message"]
+    admin("DELETE", "/brains/named/versions/2", 204)
+    assert admin("GET", "/brains/named/route")["previous"] is None
+    admin("PATCH", "/brains/named/route", json={"stable": None})
+    admin("DELETE", "/brains/named/versions/1", 204)
+
+
 def test_a_route_is_changed_promoted_and_rolled_back_and_remembers_who_did_it(admin):
     change = {"canary": 1, "canary_percent": 25, "stable": 2, "why": "trying the old one"}
     route = admin("PATCH", "/brains/pets/route", json=change)

@@ -191,6 +191,11 @@ def test_shadow_that_becomes_stable_is_no_shadow_any_more(traffic):
         ({"previous": 1}, RequestError, "previous"),
         ({"rules": [{"header": "a", "to": "shadow"}]}, RequestError, "rules.0.to"),
         ({"rules": [{"header": "a", "at_least": "x", "to": "canary"}]}, RequestError, "at_least"),
+        (
+            {"rules": [{"header": "x y", "to": "canary"}]},
+            RequestError,
+            "no header can be called so",
+        ),
         ({"gate": {}}, RequestError, "a gate needs a goal"),
         ({"arrival": "version"}, RequestError, "arrival"),
     ],
@@ -219,6 +224,29 @@ def test_what_is_not_there_cannot_be_promoted_or_rolled_back(traffic):
 def test_canary_pins_stable_that_followed_the_newest(traffic):
     route = traffic.change("pets", "ann", canary=2, canary_percent=10)
     assert (route.stable, route.canary) == (3, 2)
+
+
+def test_history_tells_rules_and_gates_in_words(traffic):
+    rules = [
+        {"header": "X-Region", "values": ["eu", "us"], "to": "stable"},
+        {"header": "x-app-version", "at_least": "2.10.0", "to": "canary"},
+        {"header": "x-beta", "to": "canary"},
+    ]
+    traffic.change("pets", "ann", rules=rules, gate={"p90_ms": 80, "act": True})
+    assert traffic.history("pets")[0].what == (
+        "change: rules: none → (x-region is 'eu' or 'us': to stable; x-app-version is at least "
+        "2.10.0: to canary; x-beta is there: to canary), gate: none → (p90_ms 80, act yes)"
+    )
+    traffic.change("pets", "ann", rules=rules * 30)
+    assert len(traffic.history("pets")[0].what) < 700
+
+
+def test_changes_are_logged_by_whom_and_why(traffic, caplog):
+    caplog.set_level("INFO", "ninebrains.serving")
+    traffic.change("pets", "ann", canary=2, why="trained in spring")
+    (line,) = [record for record in caplog.records if record.getMessage() == "route"]
+    assert (line.brain, line.by, line.why) == ("pets", "ann", "trained in spring")
+    assert line.what == traffic.history("pets")[0].what
 
 
 def test_history_is_bounded(traffic, monkeypatch):

@@ -152,7 +152,8 @@ def ask_until(host, holds):
     raise AssertionError("nothing was decided")
 
 
-def test_worse_canary_is_rolled_back_by_the_host_which_says_why(tmp_path):
+def test_worse_canary_is_rolled_back_by_the_host_which_says_why(tmp_path, caplog):
+    caplog.set_level("INFO", "ninebrains.serving")
     with trial(tmp_path, head_seed=2) as (one, other):
         one.traffic.change("pets", "ann", stable=1, canary=2, canary_percent=50, gate=GATE)
         ask_until(one, lambda: one.traffic.route("pets").canary is None)
@@ -163,6 +164,8 @@ def test_worse_canary_is_rolled_back_by_the_host_which_says_why(tmp_path):
         assert told[0].what == "roll back: canary: 2 → none, canary_percent: 50 → 0"
         assert "answers as stable gives them" in told[0].why
         assert "at least 0.9 wanted: failing" in told[0].why
+        logged = [r for r in caplog.records if r.getMessage() == "route" and r.by == "host"]
+        assert [(r.brain, r.what, r.why) for r in logged] == [("pets", told[0].what, told[0].why)]
         status = other.judge.status("pets")
         assert (status.number, status.standing) == (2, "failing")
 

@@ -14,14 +14,17 @@ Serving. A folder that cannot be read, such as a network drive that hangs, chang
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import MissingError, RequestError
 from ninebrains.serving.catalog import storing
 from ninebrains.serving.catalog.lineup import Lineup
+from ninebrains.serving.catalog.policies import unmet
 from ninebrains.serving.catalog.version import Version, Versions
 from ninebrains.serving.catalog.wishes import Wishes
 from ninebrains.serving.repository import NOTHING, Found, Look, Problem, scan
@@ -51,6 +54,8 @@ class Catalog:
         settings: as they are now.
         held: gives the versions of a name that the traffic needs whatever the policy says; the
             traffic sets it.
+        deleting: is told in a transaction of a version that is about to be deleted, and raises a
+            RequestError where it must not be; the traffic sets it.
         answering: gives the versions of a name that requests are sent to, which must not be
             deleted; by default the newest that is ready.
     """
@@ -58,6 +63,7 @@ class Catalog:
     def __init__(self, mind: Mind, settings: Settings, ledger: Ledger) -> None:
         self.settings = settings
         self.held: Callable[[str], frozenset[int]] = lambda _: frozenset()
+        self.deleting: Callable[[sqlite3.Connection, str, int], None] = lambda *_: None
         self.answering: Callable[[str], frozenset[int]] = lambda name: frozenset(
             self.ready(name)[-1:]
         )
@@ -81,7 +87,7 @@ class Catalog:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What lies there and is no version."""
+        """What lies there and is no version, and what policies name and does not lie there."""
         return self._look.problems
 
     @property
@@ -214,7 +220,8 @@ class Catalog:
 
         Raises:
             MissingError: there is no such version.
-            RequestError: it is serving, or was named as a source by itself (`status` 409).
+            RequestError: it is serving, a route speaks of it, or it was named as a source by itself
+                (`status` 409).
             OutputError: it cannot be deleted; it is still there.
         """
         with self._changing, storing.one_at_a_time(self._ledger.path.parent):
@@ -228,8 +235,10 @@ class Catalog:
                     f"{found.place} was named as a source by itself, and is not deleted from here"
                 )
                 raise RequestError(told, 409)
-            self._wishes.forget(name, number)
-            storing.take_back(found.place)
+            with self._ledger.writing() as rows:
+                self.deleting(rows, name, number)
+                self._wishes.forget(rows, name, number)
+                storing.take_back(found.place)
             self._look_again()
             self._lineup.note(name, number, None)
             if number in self.versions.get(name, {}):
@@ -238,6 +247,7 @@ class Catalog:
 
     def _look_again(self) -> None:
         look = scan(self.settings.sources, self._look.shelf, self.settings.name)
+        look = replace(look, problems=(*look.problems, *unmet(self.settings, look.shelf)))
         missing = [problem for problem in look.problems if problem.is_source]
         if missing and not self.has_looked:
             told = "; ".join(f"{problem.path} {problem.reason}" for problem in missing)

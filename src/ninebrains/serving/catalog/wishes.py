@@ -8,6 +8,7 @@ very files by hand, so that the others need not wait for a copy to end.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -138,16 +139,10 @@ class Wishes:
             rows.executemany("INSERT OR REPLACE INTO proven VALUES (?, ?, ?)", marks)
         self.read()
 
-    def forget(self, name: str, number: int) -> None:
-        """Drop the wish for a version that was deleted.
-
-        Raises:
-            OutputError: that cannot be kept.
-        """
-        with self._ledger.writing() as rows:
-            rows.execute("DELETE FROM wishes WHERE name = ? AND number = ?", (name, number))
-            rows.execute("DELETE FROM proven WHERE name = ? AND number = ?", (name, number))
-        self.read()
+    def forget(self, rows: sqlite3.Connection, name: str, number: int) -> None:
+        """Drop the wish for a version in the transaction that deletes it; `read` then knows."""
+        rows.execute("DELETE FROM wishes WHERE name = ? AND number = ?", (name, number))
+        rows.execute("DELETE FROM proven WHERE name = ? AND number = ?", (name, number))
 
 
 def _digest(mark: Mark) -> str:

@@ -9,10 +9,13 @@ from pydantic import ValidationError
 
 from ninebrains.errors import RequestError
 from ninebrains.serving.traffic.choosing import stable_of
-from ninebrains.serving.traffic.route import Route
+from ninebrains.serving.traffic.gates import Gate
+from ninebrains.serving.traffic.route import Route, Rule
 from ninebrains.serving.traffic.states import State
 
 _CONFLICT = 409
+_MOST_SHOWN = 300
+"""Of a value in the history and the log: a route may have rules without end."""
 
 
 def changed(name: str, state: State, fields: Mapping[str, object], ready: Collection[int]) -> State:
@@ -153,9 +156,34 @@ def difference(old: Route, new: Route) -> str:
 
 
 def _shown(value: object) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value of a route in words."""
+    text = _in_words(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, tuple) and value:
+        text = f"({'; '.join(map(_in_words, value))})"
+    elif isinstance(value, Rule):
+        text = _rule_in_words(value)
+    elif isinstance(value, Gate):
+        told = value.model_dump(exclude_defaults=True)
+        text = f"({', '.join(f'{field} {_in_words(goal)}' for field, goal in told.items())})"
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, float):
+        text = f"{value:g}"
+    else:
+        text = str(value or "none")
+    return text
+
+
+def _rule_in_words(rule: Rule) -> str:
+    if rule.at_least is not None:
+        holds = f"is at least {rule.at_least}"
+    else:
+        holds = f"is {' or '.join(map(repr, rule.values))}" if rule.values else "is there"
+    return f"{rule.header} {holds}: to {rule.to}"
 
 
 def _said(error: ValidationError) -> str:

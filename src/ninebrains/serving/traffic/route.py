@@ -16,6 +16,7 @@ Number = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 Alias = Literal["stable", "canary", "shadow"]
 AppVersion = tuple[tuple[int, ...], int]
 
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _APP_VERSION = re.compile(r"\s*v?(\d{1,9}(?:\.\d{1,9}){0,9})(?!\d)(-?)", re.ASCII)
 
 
@@ -34,6 +35,8 @@ class Rule(Group):
     @field_validator("header")
     @classmethod
     def _lower(cls, header: str) -> str:
+        if _HEADER.fullmatch(header) is None:
+            raise ValueError("no header can be called so; expected a name such as x-app-version")
         return header.lower()
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ answered by the old route or by the new one, in every worker.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +32,8 @@ from ninebrains.serving.traffic.states import Happening, State, States
 
 HOST = "host"
 """Who changed a route where nobody asked for it."""
+
+_log = logging.getLogger("ninebrains.serving")
 
 _NO_STATE = State()
 _MOST_DIGITS = 18
@@ -67,6 +71,7 @@ class Traffic:
         states.prepare(ledger)
         catalog.held = self.held
         catalog.answering = self.answering
+        catalog.deleting = self.forget_version
 
     def choose(self, wanted: str, asker: Asker) -> Chosen:
         """The version that answers.
@@ -206,15 +211,40 @@ class Traffic:
                 states.note(rows, name, HOST, what, why)
         if new != old:
             self._take()
+        _tell(name, HOST, what, why)
+
+    def forget_version(self, rows: sqlite3.Connection, name: str, number: int) -> None:
+        """Let a version be deleted, in a transaction; one that comes under its number is new.
+
+        Raises:
+            RequestError: the route speaks of it (`status` 409).
+        """
+        state = states.read(rows, name)
+        route = state.route
+        aliases = {"stable": route.stable, "canary": route.canary, "shadow": route.shadow}
+        named = [alias for alias, version in aliases.items() if version == number]
+        if named:
+            raise RequestError(
+                f"{name}@{number} is {' and '.join(named)} in the route of {name}; name another "
+                "version there first, or null",
+                409,
+            )
+        seen = None if state.seen is None else state.seen - {number}
+        previous = None if route.previous == number else route.previous
+        route = route.model_copy(update={"previous": previous})
+        new = state.model_copy(update={"route": route, "seen": seen})
+        if new != state:
+            states.write(rows, name, new)
+            self._own.version = None  # nobody tells a connection of its own changes
 
     def refresh(self) -> None:
         """Take over what other workers changed, and see which versions arrived."""
+        versions = self._catalog.versions  # before the routes: of what is seen, all may have left
         version = self._ledger.data_version()
         if version != getattr(self._own, "version", None):
             self._take()
             # The number is that of this thread's own connection to the ledger.
             self._own.version = version
-        versions = self._catalog.versions
         if versions is not self._looked_at:
             for name in versions:
                 self._look_for_arrivals(name, versions)
@@ -237,14 +267,15 @@ class Traffic:
     ) -> Route:
         with self._ledger.writing() as rows:
             old = states.read(rows, name)
-            new = step(old)
+            new, told = step(old), ""
             if new.route.stable != old.route.stable:
                 self._check_version(name, new.route.stable)
             if new != old:
                 states.write(rows, name, new)
-                told = difference(old.route, new.route)
-                states.note(rows, name, by, f"{verb}: {told}", why)
+                told = f"{verb}: {difference(old.route, new.route)}"
+                states.note(rows, name, by, told, why)
         self._take()
+        _tell(name, by, told, why)
         return new.route
 
     def _take(self) -> None:
@@ -288,6 +319,13 @@ class Traffic:
                 f"{name}@{number} could not be loaded: {self._catalog.find(name, number).reason}",
                 409,
             )
+
+
+def _tell(name: str, by: str, what: str, why: str) -> None:
+    """Log a change of a route; the history has the same."""
+    if what:
+        told = {"brain": name, "what": what, "by": by} | ({"why": why} if why else {})
+        _log.info("route", extra=told)
 
 
 def _exact(found: Plan, which: str, ready: tuple[int, ...]) -> Chosen:

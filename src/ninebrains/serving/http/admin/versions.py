@@ -50,6 +50,7 @@ def router(host: Host) -> APIRouter:
     async def upload(name: str, number: int | None, request: Request) -> VersionTold:
         async with received(request.receive, host.settings) as file:
             version = await asyncio.to_thread(host.catalog.upload, name, number, file)
+        await asyncio.to_thread(host.traffic.refresh)  # so that the reply tells what it became
         return told(version)
 
     @routes.get("/brains", summary="All names, their versions and routes")
@@ -94,8 +95,9 @@ def router(host: Host) -> APIRouter:
         "/brains/{name}/versions/{number}", summary="Delete a version's files", status_code=204
     )
     def delete_version(name: Name, number: Number) -> None:
-        """One that is serving is refused with 409."""
+        """One that is serving, or that the route names, is refused with 409."""
         host.catalog.delete(name, number)
+        host.traffic.refresh()
 
     @routes.post("/brains/{name}/load", summary="Load what the policy says, and nothing else")
     def load_name(name: Name) -> VersionTold:
