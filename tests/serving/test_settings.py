@@ -44,6 +44,7 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path, m
         ("[limits]\nphotos = -1", {}, {}, ["host.toml: limits.photos", "-1"]),
         ("port = ", {}, {}, ["host.toml is no TOML file"]),
         ("", {"workers": 0}, {}, ["flags: workers", "0"]),
+        ('[policies.pets]\nload = "these"', {}, {}, ["policies.pets", "needs numbers"]),
         ("", {"tls": {"key": "a"}}, {}, ["flags: tls.certificate", "required"]),
         ("", {}, {"NINEBRAINS_SERVE_PORT": "a"}, ["environment: port", "'a'"]),
         ("", {}, {"NINEBRAINS_SERVE_PROT": "1"}, ["NINEBRAINS_SERVE_PROT", "'prot'"]),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from ninebrains.errors import NinebrainsError
+from ninebrains.serving.seldom import Seldom
 
 _log = logging.getLogger("ninebrains.serving")
 
@@ -15,7 +16,8 @@ class Chores:
     """Runs functions again and again until it is closed.
 
     A chore that fails is told in the log, once until it succeeds again, and goes on: what it could
-    not do now it does next time.
+    not do now it does next time. One that fails again and again, each time in another way, is told
+    now and then, with how often.
     """
 
     def __init__(self) -> None:
@@ -31,16 +33,18 @@ class Chores:
         thread.start()
 
     def _repeat(self, name: str, seconds: float, chore: Callable[[], None]) -> None:
-        told = ""
+        told, seldom = "", Seldom(_log, logging.WARNING)
         while not self._end.wait(seconds):
             try:
                 chore()
                 told = ""
             # Whatever goes wrong now must not keep it from being done later.
             except Exception as error:  # noqa: BLE001
-                is_known = isinstance(error, NinebrainsError)
-                if repr(error) != told:
-                    _log.warning("%s: %s", name, error, exc_info=None if is_known else error)
+                if not isinstance(error, NinebrainsError):
+                    if repr(error) != told:
+                        _log.warning("%s: %s", name, error, exc_info=error)
+                elif repr(error) != told:
+                    seldom.tell(f"{name}: {error}")
                 told = repr(error)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from ninebrains.brains.manifest import NAME_PATTERN, Sha256
 
@@ -78,6 +78,12 @@ class Policy(Group):
     load: Literal["latest", "all", "these"] = "latest"
     latest: PositiveInt = 1
     numbers: tuple[Versions, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_numbers(self) -> Policy:
+        if self.load == "these" and not self.numbers:
+            raise ValueError('load = "these" needs numbers, such as numbers = [3, 7]')
+        return self
 
 
 class Feedback(Group):

@@ -57,3 +57,27 @@ def test_what_the_traffic_speaks_of_is_loaded_whatever_the_policy(begun, models)
     catalog.held = lambda _: frozenset()
     look(catalog)
     assert states(catalog) == {1: "known", 2: "known", 3: "ready"}
+
+
+def test_what_policies_name_in_vain_is_told_once(opened, models, caplog):
+    repository(models, {"pets": [1, 2], "rooms": [1]})
+    catalog = opened(
+        policy=Policy(load="these", numbers=(1, 8)),
+        policies={
+            "pets": Policy(load="these", numbers=(2, 9)),
+            "roms": Policy(latest=2),
+            "cars": Policy(),
+        },
+    )
+    look(catalog)
+    told = {problem.path: problem.reason for problem in catalog.problems}
+    assert set(told) == {"policy", "policies.pets", "policies.roms", "policies.cars"}
+    assert "version 8," in told["policy"]
+    assert "version 9," in told["policies.pets"]
+    assert "is rooms meant?" in told["policies.roms"]
+    assert sorted(record.message for record in caplog.records) == sorted(
+        f"{path} {reason}" for path, reason in told.items()
+    )
+    repository(models, {"pets": [9], "roms": [1], "cars": [1], "rooms": [8]})
+    look(catalog)
+    assert catalog.problems == ()

@@ -1,16 +1,20 @@
 """Feedback over HTTP and on the command line, on answers of a host."""
 
 import json
+import logging
 
 import pytest
 
+from ninebrains.errors import OutputError
 from ninebrains.serving.host import Host
+from ninebrains.serving.seldom import Seldom
 from ninebrains.serving.settings import Settings
 from tests.serving.feedback.making import Desk
 from tests.serving.http.conftest import jpeg, sending
 from tests.serving.making import repository
 
 KEEP_ALL = {"low_confidence": 1.0}
+LOG = logging.getLogger("ninebrains.serving")
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,21 @@ def test_the_command_line_acts_on_no_other_host_than_the_one_that_was_named(
         assert str(folder) in done.err
         assert not done.out
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_one_line_in_the_log_for_many_requests(
+    client, host, monkeypatch, caplog
+):
+    def full(*_arguments, **_options):
+        raise OutputError("could not use host.db: disk is full")
+
+    answer = ask(client, 40)
+    monkeypatch.setattr(host.feedback, "give", full)
+    monkeypatch.setattr("ninebrains.serving.http.faults._no_room", Seldom(LOG, logging.ERROR))
+    for _ in range(5):
+        said = {"prediction_id": answer["prediction_id"], "rank": 1}
+        assert client.post("/feedback", json=said).status_code == 507
+    (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
+    assert record.message == "storage: could not use host.db: disk is full"
+    assert record.path == "/feedback"
+    assert not record.exc_info

@@ -19,6 +19,7 @@ from ninebrains.serving.feedback.photos import Kept, Photos, Reason
 from ninebrains.serving.feedback.records import Count, Records
 from ninebrains.serving.feedback.tombs import Tombs
 from ninebrains.serving.feedback.truths import Facts, understand
+from ninebrains.serving.seldom import Seldom
 
 if TYPE_CHECKING:
     from ninebrains.brains import Inference
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _KINDS = (bytes, bytearray, np.ndarray)
 _log = logging.getLogger("ninebrains.serving")
+_lost_photos = Seldom(_log, logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class Feedback:
         try:
             self.flush()
         except OutputError as error:  # the photo is lost; the feedback may find room yet
-            _log.warning("photos: %s", error)
+            _lost_photos.tell(f"photos: {error}")
 
     def flush(self) -> None:
         """Write down what was seen since the last time; a chore.

@@ -46,8 +46,10 @@ from ninebrains.errors import (
 )
 from ninebrains.serving.http.callers import caller_of
 from ninebrains.serving.http.heads import MOST_SHOWN
+from ninebrains.serving.seldom import Seldom
 
 _log = logging.getLogger("ninebrains.serving")
+_no_room = Seldom(_log, logging.ERROR)
 
 _KINDS: tuple[tuple[type[NinebrainsError], int, str], ...] = (
     (PhotoError, 400, "photo"),
@@ -128,15 +130,26 @@ def fault_of(error: Exception, path: str = "") -> Fault:
 
 
 async def respond(request: Request, error: Exception) -> Response:
-    """Answer a request that failed. Faults of the host go to its log, with their traces."""
+    """Answer a request that failed. Faults of the host go to its log."""
     path = request.url.path
     fault = fault_of(error, path)
     request_id = caller_of(request).request_id
     if fault.status in {500, 507}:
-        _log.error("%s", fault.code, exc_info=error, extra={"request_id": request_id, "path": path})
+        tell(error, fault, {"request_id": request_id, "path": path})
     return Response(
         fault.body(path, request_id), fault.status, dict(fault.headers), "application/json"
     )
+
+
+def tell(error: Exception, fault: Fault, extra: Mapping[str, object]) -> None:
+    """Tell the log of a fault of the host, with its trace.
+
+    A full disk needs none, and would fill the log: of that there is one line in a while.
+    """
+    if fault.status == 507:
+        _no_room.tell(f"{fault.code}: {error}", extra)
+    else:
+        _log.error("%s", fault.code, exc_info=error, extra=extra)
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

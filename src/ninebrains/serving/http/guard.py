@@ -13,7 +13,6 @@ Routes find out who is asking through `callers.caller_of`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from ninebrains.errors import NinebrainsError, OverloadError, RequestError
 from ninebrains.serving.http import heads
 from ninebrains.serving.http.access import Rule, rule_of
 from ninebrains.serving.http.callers import PLACE, Caller
-from ninebrains.serving.http.faults import Fault, fault_of
+from ninebrains.serving.http.faults import Fault, fault_of, tell
 from ninebrains.serving.keys import Holder
 from ninebrains.serving.logs import Visit, access
 
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from ninebrains.serving.host import Host
-
-_log = logging.getLogger("ninebrains.serving")
 
 _PATIENCE_SECONDS = 0.05
 """After this time it is worth looking whether the client is still there."""
@@ -316,11 +313,8 @@ class _Watched:
                 return
         if self._caller.is_told:
             return
-        _log.error(
-            "internal",
-            exc_info=error,
-            extra={"request_id": self._caller.request_id, "path": self._path[: heads.MOST_SHOWN]},
-        )
+        path = self._path[: heads.MOST_SHOWN]
+        tell(error, self._fault, {"request_id": self._caller.request_id, "path": path})
 
     def _note(self) -> None:
         """Write the request into the access log."""
