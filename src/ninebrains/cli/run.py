@@ -18,11 +18,11 @@ from ninebrains.cli.output import silence
 from ninebrains.cli.predict import answer_cells, shown
 
 if TYPE_CHECKING:
-    from ninebrains.brains import Brain, Inference
+    from ninebrains.brains import Inference
     from ninebrains.cli.overlays import OverlayFolder
     from ninebrains.errors import PhotoError
     from ninebrains.images import PhotoSource
-    from ninebrains.mind import Guest, Inferences, Mind
+    from ninebrains.mind import Inferences, Mind
     from ninebrains.photos import Source
 
 # Name, photo (kept only where a heat map is laid over it), and what the brains say or why not.
@@ -110,9 +110,11 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
     Brains of one name, such as two versions, get numbers: a mind would take the later one as a new
     version of the earlier.
     """
+    from ninebrains.mind.members import read_source
+
     thresholds: dict[str, float] = {}
     for source in brains:
-        brain = read_brain(source)
+        brain = read_source(source)
         name, number = brain.name, 2
         while name in thresholds:
             name, number = f"{brain.name}-{number}", number + 1
@@ -120,26 +122,6 @@ def join(mind: Mind, brains: Sequence[str], threshold: float | None) -> dict[str
         usual = 0.5 if getattr(brain, "task", None) == "multilabel" else 0.0
         thresholds[name] = usual if threshold is None else threshold
     return thresholds
-
-
-def read_brain(source: str) -> Brain | Guest:
-    """Load what is to join.
-
-    Raises:
-        BrainError: it is none, or something has to be said about it, which only Python can.
-    """
-    from ninebrains.errors import BrainError
-    from ninebrains.mind.members import read_source
-
-    try:
-        return read_source(source)
-    except BrainError as error:
-        if not source.lower().endswith(".onnx"):
-            raise
-        raise BrainError(
-            f"{error}\nThe command line takes ONNX models that need nothing said about them; "
-            "others join in Python: nb.Mind([..., nb.import_model(path, mean=..., std=...)])"
-        ) from error
 
 
 def _ask(mind: Mind, source: Source, most: int | None, heatmaps: bool) -> Iterator[Answered]:

@@ -51,7 +51,7 @@ def tune(
     There is no int8 yet: it needs a variant of the network that was calibrated for it.
     """
     from ninebrains.cli.console import print_json, progress, tell_left_out
-    from ninebrains.cli.run import read_brain
+    from ninebrains.mind.members import read_source
     from ninebrains.mind.tuning.choices import hardware, keep
     from ninebrains.mind.tuning.stems import stems_of
 
@@ -59,7 +59,7 @@ def tune(
     chosen: dict[str, Choice] = {}
     report: list[dict[str, object]] = []
     keep({})  # whether it can be kept must be known before long measuring
-    for stem in stems_of(read_brain(brain) for brain in brains):
+    for stem in stems_of(read_source(brain) for brain in brains):
         pixels, unreadable = _prepare(found, stem.contract)
         problems.update(unreadable)
         with progress("tuning", quiet=as_json) as show:

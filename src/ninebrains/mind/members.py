@@ -17,7 +17,7 @@ from ninebrains.brains.graph import Graph
 from ninebrains.brains.inference import make_inference
 from ninebrains.errors import BrainError
 from ninebrains.images import Contract
-from ninebrains.mind.guests import Guest, import_model
+from ninebrains.mind.guests import Guest, import_beside
 from ninebrains.mind.segments import Array
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def read_source(source: Source) -> Brain | Guest:
         return source
     if isinstance(source, (str, os.PathLike)):
         if os.fspath(source).lower().endswith(".onnx"):
-            return import_model(source)
+            return import_beside(source)
         return load_late(source)
     raise BrainError(
         f"got {type(source).__name__}; expected a brain, the path of one or of an .onnx file, the "

@@ -5,6 +5,9 @@ models/<name>/<version>.brain     a brain in one file (.onnx: a network from els
 models/<name>.brain               a brain that has no versions here: it is version 1
 models/<name>/brain.json, …       the same, as a folder
 
+Beside an ONNX file may lie what it leaves open (`ninebrains.mind.guests.beside`): model.toml and
+labels.txt in a version's folder, <version>.toml and <version>.labels.txt beside <version>.onnx.
+
 A source may also be one brain or ONNX file, or the folder of one brain. Folders laid out for
 Triton are read as they are (`<name>/<version>/model.onnx`; `config.pbtxt` is passed over). Names
 that begin with a dot, end in `~` or as unfinished downloads do are nobody's business. Links are
@@ -24,6 +27,7 @@ from pathlib import Path
 from ninebrains.brains.encoding import read_manifest
 from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError
+from ninebrains.mind.guests import files_beside
 
 LARGEST_NUMBER = 2**63 - 1
 MOST_FILES = 20_000
@@ -149,7 +153,8 @@ class _Scanner:
         is_folder = entry.is_dir()
         is_file = not is_folder and entry.suffix.lower() in _SUFFIXES
         if not is_folder and not is_file:
-            self._problem(entry, "is neither a folder of versions nor a .brain or .onnx file")
+            if not _is_beside_a_network(entry):
+                self._problem(entry, "is neither a folder of versions nor a .brain or .onnx file")
         elif self._leaves(entry):
             pass
         elif is_file:
@@ -202,7 +207,13 @@ class _Scanner:
                 place, f"is {name}@{number} again; {_shown(there[number].place)} is served"
             )
             return
+        beside = files_beside(path) if path.suffix.lower() == ".onnx" else ()
+        leaving = [file for file in beside if self._leaves(file)]
+        if leaving:
+            return
         mark = tuple(_mark(place))
+        if place == path:
+            mark += tuple(_facts(file, file.name) for file in beside)
         if len(mark) > MOST_FILES:
             self._problem(place, f"consists of more than {MOST_FILES:,} files, which no brain does")
             return
@@ -212,7 +223,7 @@ class _Scanner:
         fits = re.fullmatch(NAME_PATTERN, name) is not None
         if not fits:
             reason = (
-                f"{name!r} cannot be a name; expected 1 to 100 letters, digits, '.', '_' or '-', "
+                "is called as no brain can be; expected 1 to 100 letters, digits, '.', '_' or '-', "
                 "beginning with a letter or digit"
             )
             self._problem(path, reason)
@@ -264,6 +275,14 @@ def _entries(folder: Path) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
         if not entry.name.startswith(".") and not entry.name.lower().endswith(_UNFINISHED):
             yield entry
+
+
+def _is_beside_a_network(entry: Path) -> bool:
+    """Whether a file says something about an ONNX file beside it."""
+    if entry.suffix.lower() not in (".toml", ".txt"):
+        return False
+    networks = (path for path in _entries(entry.parent) if path.suffix.lower() == ".onnx")
+    return any(entry in files_beside(path) for path in networks)
 
 
 def _name_of(source: Path) -> str:

@@ -33,6 +33,10 @@ SETTINGS = """
   0 to 1:  --mean 0,0,0 --std 1,1,1"""
 
 
+class NormalisationError(TrunkError):
+    """A network that belongs to no known family, about whose normalisation nothing was said."""
+
+
 @dataclass(frozen=True)
 class Normalisation:
     """How 0 to 255 becomes what the network wants.
@@ -171,9 +175,9 @@ def _first_steps(model: onnx.ModelProto) -> tuple[tuple[Vector, Vector] | None, 
     return (slope, shift) if steps else None, node is not None and node.op_type == "Conv"
 
 
-def ask(file_name: str) -> TrunkError:
+def ask(file_name: str) -> NormalisationError:
     """The error for a network whose normalisation is not known."""
-    return TrunkError(
+    return NormalisationError(
         f"how {file_name} wants its input normalised cannot be told for certain. Say it as its "
         "authors did in training, R,G,B in units of 0 to 1: to `ninebrains trunk add` with --mean "
         "and --std, to nb.import_trunk and nb.import_model in Python mean=(0.485, 0.456, 0.406) "

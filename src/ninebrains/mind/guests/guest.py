@@ -62,7 +62,7 @@ class Guest:
         graph: from `photos` uint8[N, H, W, 3] to `outputs`; normalisation is inside.
         contract: how a photo becomes its input.
         outputs: what it gives: the network's own outputs, and scores where they had to be made.
-        source: name and SHA-256 of the file that it was made from.
+        source: name and SHA-256 of each file that it was made from.
         labels: what the values in `scores` belong to, by index; empty where nothing was said.
         scores: name of the output float32[N, C] that holds one score of 0 to 1 a label, or None.
         at_once: 1 where the network can answer for one photo at a time only, because it was made

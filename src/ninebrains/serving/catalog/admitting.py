@@ -15,6 +15,7 @@ from ninebrains.brains.late import held
 from ninebrains.brains.signing import verify
 from ninebrains.errors import BrainError
 from ninebrains.mind import Guest
+from ninebrains.mind.guests import digest_of_source
 from ninebrains.mind.members import digest_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def admit(
         return thing.manifest, digest_of(thing)
     facts = mind.brains[member]
     assert isinstance(facts, Guest), "what was read from an .onnx file is no brain"
-    digest = facts.source.rpartition("sha256:")[2]
+    digest = digest_of_source(facts.source)
     return replace(facts, version=digest[:12], graph=Graph(b"", {})), digest
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ninebrains.brains import Brain
-from ninebrains.brains.file import load, save
+from ninebrains.brains.file import blaming, load, save
 from ninebrains.brains.manifest import NAME_PATTERN
 from ninebrains.errors import BrainError, OutputError, RequestError
+from ninebrains.mind.guests import files_beside
 from ninebrains.places import holding
 from ninebrains.serving.repository import LARGEST_NUMBER, holds_names, version_number
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ninebrains.serving.settings import Settings
 
 _REMOVED = ".removed"
+_ZIP = b"PK\x03\x04"
 
 
 def one_at_a_time(folder: Path) -> AbstractContextManager[None]:
@@ -47,7 +49,18 @@ def read_upload(name: str, number: int | None, file: Path, settings: Settings) -
     num_bytes, limit = file.stat().st_size, settings.limits.upload_bytes
     if num_bytes > limit:
         raise RequestError(f"the brain has {num_bytes:,} bytes; the limit is {limit:,}", 413)
-    return load(file, trusted=settings.trusted)
+    try:
+        with blaming(file), file.open("rb") as opened:
+            begin = opened.read(len(_ZIP))
+        if begin != _ZIP:
+            raise BrainError(
+                "what was sent is no brain; expected the bytes of a .brain file as they are, such "
+                "as: curl -T pets.brain URL. Not a form; and networks from elsewhere (.onnx) are "
+                "put into the host's folders, not sent"
+            )
+        return load(file, trusted=settings.trusted)
+    except BrainError as error:  # the file's place is nobody's business
+        raise BrainError(str(error).removeprefix(f"{file}: ")) from error
 
 
 def put(
@@ -73,8 +86,14 @@ def put(
     if os.path.lexists(folder) and not _is_inside(folder, root):
         raise RequestError(f"{folder} is no folder of versions; choose another name", 409)
     taken = {*taken, *_numbers_in(folder)}
+    if number is None and LARGEST_NUMBER in taken:
+        raise RequestError(
+            f"there is no higher number than {name}@{LARGEST_NUMBER}, which is there; choose a free "
+            "number yourself",
+            409,
+        )
     number = max(taken, default=0) + 1 if number is None else number
-    if number in taken or number > LARGEST_NUMBER:
+    if number in taken:
         raise RequestError(f"there is a {name}@{number} already; choose another number", 409)
     path = folder / f"{number}.brain"
     try:
@@ -87,14 +106,20 @@ def put(
 def take_back(place: Path) -> None:
     """Delete a version's file or folder; it is gone from one moment to the next.
 
+    What lies beside an ONNX file and is about it goes as well: the next of that number is another.
+
     Raises:
         OutputError: it cannot be deleted; it is still there.
     """
+    beside = files_beside(place) if place.suffix == ".onnx" and place.is_file() else ()
     hidden = place.with_name(f".{place.name}.{os.urandom(4).hex()}{_REMOVED}")
     try:
         place.rename(hidden)
     except OSError as error:
         raise OutputError(f"could not delete {place}: {error.strerror or error}") from error
+    for file in beside:
+        with suppress(OSError):
+            file.unlink()
     # What could not be deleted now, or was left by a killed process, goes at the next deletion.
     for left in place.parent.glob(f".*{_REMOVED}"):
         if left.is_dir() and not left.is_symlink():
