@@ -161,6 +161,27 @@ def test_every_colour_mode_becomes_rgb(mode, form):
         assert np.abs(pixels.astype(int) - expected).max() <= 8
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "1", "I;16", "CMYK"])
+def test_large_photos_are_the_same_pixels_as_their_parts(mode):
+    """Those of more than about a million pixels are converted strip by strip."""
+    rng = np.random.default_rng(1)
+    if mode == "I;16":
+        image = Image.fromarray(rng.integers(0, 2**16, (1400, 900), np.uint16))
+    else:
+        colors = Image.fromarray(rng.integers(0, 256, (1400, 900, 4), np.uint8), "RGBA")
+        image = (
+            colors.quantize(64)
+            if mode == "P"
+            else colors.convert("RGB" if mode == "CMYK" else mode)
+        )
+        image = image.convert("CMYK") if mode == "CMYK" else image
+    form = "TIFF" if mode == "CMYK" else "PNG"
+    whole, _ = decode(encode(image, form))
+    for top in (0, 700):
+        part, _ = decode(encode(image.crop((0, top, 900, top + 700)), form))
+        np.testing.assert_array_equal(whole[top : top + 700], part)
+
+
 def test_transparent_parts_become_white():
     image = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (0, 0, 10, 20))

@@ -24,6 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
 _EXIF_ORIENTATION = 0x0112
 _JPEG_PLAIN_COLORS = ("RGB", "YCbCr", "Gray")
+_STRIP_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def decode(
         if pixels is None:
             if info.format in ("JPEG", "MPO") and factor > 1:
                 image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
-            pixels = np.asarray(to_rgb(image))
+            pixels = _rgb_pixels(image)
     return _upright(pixels, orientation), info
 
 
@@ -171,6 +172,23 @@ def _decode_jpeg(data: bytes, factor: int) -> Pixels | None:
         else {"min_height": -(-height // factor), "min_width": -(-width // factor)}
     )
     pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", **smallest)
+    return pixels
+
+
+def _rgb_pixels(image: Image.Image) -> Pixels:
+    """The pixels of an image, `uint8[h, w, 3]`, made in strips where it is large.
+
+    Each step of the way, Pillow's own included, would else hold the whole photo once more.
+    """
+    image.load()
+    width, height = image.size
+    num_rows = max(1, _STRIP_PIXELS // width)
+    if height <= num_rows:
+        return np.asarray(to_rgb(image))
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, num_rows):
+        bottom = min(top + num_rows, height)
+        pixels[top:bottom] = np.asarray(to_rgb(image.crop((0, top, width, bottom))))
     return pixels
 
 

@@ -168,6 +168,7 @@ class Replica:
     """
 
     def __init__(self, settings: Settings, shared: Path, node: str) -> None:
+        from ninebrains.mind.backends import give_back_large_blocks
         from ninebrains.serving.host import Host
         from ninebrains.serving.http.app import make_app
         from ninebrains.serving.ledger import Ledger
@@ -176,6 +177,7 @@ class Replica:
         from ninebrains.serving.state import state_file, state_folder
 
         start(settings.log_level)
+        give_back_large_blocks()
         settings = settings.model_copy(update={"state": state_folder(settings) / node})
         ledger = Ledger(state_file(settings))
         plant(ledger, common_secret(shared))

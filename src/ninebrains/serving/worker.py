@@ -63,6 +63,7 @@ def make_supervised(
 
 
 def _make_host_and_app(origin: Origin | None = None, *, waits: bool = True) -> tuple[Host, ASGIApp]:
+    from ninebrains.mind.backends import give_back_large_blocks
     from ninebrains.serving.host import Host
     from ninebrains.serving.http.app import make_app
     from ninebrains.serving.logs import start
@@ -70,6 +71,7 @@ def _make_host_and_app(origin: Origin | None = None, *, waits: bool = True) -> t
 
     settings = Settings.model_validate_json(os.environ[SETTINGS])
     start(settings.log_level)
+    give_back_large_blocks()
     host = Host(settings, origin)
     return host, make_app(host, waits=waits)
 

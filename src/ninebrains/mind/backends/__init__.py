@@ -17,7 +17,7 @@ uses it wherever it was the fastest:
     BACKENDS["reference"] = Reference
 """
 
-from ninebrains.mind.backends.memory import release_memory
+from ninebrains.mind.backends.memory import give_back_large_blocks, release_memory
 from ninebrains.mind.backends.protocol import Array, Backend, Precision, Runner
 from ninebrains.mind.backends.registry import BACKENDS, REFERENCE, available, backend, versions
 
@@ -30,6 +30,7 @@ __all__ = [
     "Runner",
     "available",
     "backend",
+    "give_back_large_blocks",
     "release_memory",
     "versions",
 ]

@@ -6,6 +6,10 @@ come and go, so its sessions share one arena that takes no more than it is asked
 `release_memory` empties it. Measured with two copies of mobilenet_v2_100 and octo, run one after
 the other on 1 to 16 photos: 510 MB with an arena for each session, 243 MB with the shared one, at
 equal speed; without any arena runs of 16 photos took half as long again.
+
+A process that serves for months calls `give_back_large_blocks` when it starts: a photo of 81
+million pixels, decoded four times, left a worker 1,037 MB larger without it and 35 MB with it, at
+equal throughput.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ from typing import Any
 _AS_REQUESTED = 1  # how the arena grows; the other way, 0, takes powers of two
 _DEFAULT = -1
 _NO_LIMIT = 0
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of glibc's mallopt(3)
+_LARGE_BYTES = 4 * 2**20
+_SPARE_BYTES = 32 * 2**20
 
 _lock = threading.Lock()
 _empty_arena: Callable[[], None] | None = None
@@ -49,6 +56,22 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def give_back_large_blocks() -> None:
+    """From now on let memory of 4 MiB and more go back to the operating system when it is freed.
+
+    Else glibc takes the first large blocks that are freed for a sign of more to come: it keeps
+    blocks of up to 32 MiB from then on, in each of eight arenas a core. Smaller blocks, such as the
+    pixels of most photos once they are decoded, stay as quick to get as before. For the whole
+    process; with another C library nothing happens.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+            # As soon as either is set the other no longer follows: 128 KiB would be its value.
+            mallopt(_TRIM_THRESHOLD, _SPARE_BYTES)
 
 
 def _make_arena() -> Callable[[], None]:

@@ -17,6 +17,9 @@ Json = dict[str, object] | list[object] | str | int | float | bool | None
 MOST_VALUES = 10_000
 """In a JSON body whose photos are single strings: numbers, lists and objects, all together."""
 
+_LARGE_BYTES = 4 * 2**20
+"""From here on memory goes back to the operating system; see `give_back_large_blocks`."""
+
 # Programs that know nothing about a file name it so; curl --data-binary says it is a form.
 _PHOTO_TYPES = frozenset(
     {"", "application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"}
@@ -97,7 +100,14 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             return dict(first)
         return dict(await receive())
 
-    return b"".join([chunk async for chunk in chunks(again, limit)])
+    whole, pieces, size = [], [], 0
+    async for chunk in chunks(again, limit):
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= _LARGE_BYTES:
+            whole.append(b"".join(pieces))
+            pieces, size = [], 0
+    return b"".join((*whole, *pieces))
 
 
 def too_large(limit: int) -> RequestError:
