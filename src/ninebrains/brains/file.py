@@ -163,6 +163,8 @@ def blaming(path: Path) -> Iterator[None]:
     try:
         yield
     except BrainError as error:
+        if str(error).startswith(str(path)):  # of a weight that came late
+            raise
         raise BrainError(f"{path}: {error}") from error
     except MemoryError as error:
         raise BrainError(f"{path}: there is not enough memory to load it") from error

@@ -5,6 +5,7 @@ import pytest
 
 from ninebrains.brains.signing import new_key, sign
 from ninebrains.errors import BrainError, MissingError, OutputError, RequestError
+from ninebrains.serving.repository import LARGEST_NUMBER
 from ninebrains.serving.settings import Limits
 from tests.brains.making import make_brain
 from tests.serving.catalog.making import look, states
@@ -46,6 +47,14 @@ def test_the_next_number_is_after_all_that_lies_there(begun, models, sent):
     (models / "pets" / "9").mkdir()
     (models / "pets" / "12.brain").write_bytes(b"no brain")
     assert begun().upload("pets", None, sent).number == 13
+
+
+def test_after_the_highest_number_there_is_no_next_one(begun, models, sent):
+    put(models, "pets", LARGEST_NUMBER)
+    catalog = begun()
+    with pytest.raises(RequestError, match=f"no higher number than pets@{LARGEST_NUMBER}"):
+        catalog.upload("pets", None, sent)
+    assert catalog.upload("pets", 7, sent).number == 7
 
 
 @pytest.mark.parametrize(
@@ -95,8 +104,13 @@ def test_what_is_no_sound_brain_leaves_nothing_behind(begun, models, tmp_path, s
     (tmp_path / "empty").write_bytes(b"")
     make_brain().save(tmp_path / "folder")
     for file in ("damaged", "empty", "folder", "missing", model_file):
-        with pytest.raises(BrainError):
+        with pytest.raises(BrainError) as refused:
             catalog.upload("pets", None, tmp_path / file)
+        assert str(tmp_path) not in str(refused.value)
+    for begin in (b"--form\r\n", model_file.read_bytes()):
+        (tmp_path / "other").write_bytes(begin)
+        with pytest.raises(BrainError, match=r"expected the bytes of a \.brain file as they are"):
+            catalog.upload("pets", None, tmp_path / "other")
     small = {"limits": Limits(upload_bytes=100)}
     catalog.adopt(catalog.settings.model_copy(update=small))
     with pytest.raises(RequestError) as caught:

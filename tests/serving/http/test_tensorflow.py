@@ -330,6 +330,10 @@ def test_examples_that_make_no_sense_are_refused(client, told, why):
 
 
 def test_an_output_that_is_not_there_is_refused(client):
+    told = call(client, f"{PETS}:predict?output=label", {"instances": [IMAGE]}, 400)
+    assert (
+        told["error"] == "got 'output' behind the ?; expected any of deadline_ms, priority, outputs"
+    )
     told = call(client, f"{PETS}:predict?outputs=nothing", {"instances": [IMAGE]}, 400)
     assert "expected one of scores, label" in told["error"]
 

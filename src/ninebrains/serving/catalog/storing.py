@@ -50,17 +50,22 @@ def read_upload(name: str, number: int | None, file: Path, settings: Settings) -
     if num_bytes > limit:
         raise RequestError(f"the brain has {num_bytes:,} bytes; the limit is {limit:,}", 413)
     try:
-        with blaming(file), file.open("rb") as opened:
-            begin = opened.read(len(_ZIP))
-        if begin != _ZIP:
-            raise BrainError(
-                "what was sent is no brain; expected the bytes of a .brain file as they are, such "
-                "as: curl -T pets.brain URL. Not a form; and networks from elsewhere (.onnx) are "
-                "put into the host's folders, not sent"
-            )
+        _check_begin(file)
         return load(file, trusted=settings.trusted)
     except BrainError as error:  # the file's place is nobody's business
         raise BrainError(str(error).removeprefix(f"{file}: ")) from error
+
+
+def _check_begin(file: Path) -> None:
+    """Say so at once where something else was sent, as people do."""
+    with blaming(file), file.open("rb") as opened:
+        begin = opened.read(len(_ZIP))
+    if begin != _ZIP:
+        raise BrainError(
+            "what was sent is no brain; expected the bytes of a .brain file as they are, such as: "
+            "curl -T pets.brain URL. Not a form; and networks from elsewhere (.onnx) are put into "
+            "the host's folders, not sent"
+        )
 
 
 def put(
@@ -88,8 +93,8 @@ def put(
     taken = {*taken, *_numbers_in(folder)}
     if number is None and LARGEST_NUMBER in taken:
         raise RequestError(
-            f"there is no higher number than {name}@{LARGEST_NUMBER}, which is there; choose a free "
-            "number yourself",
+            f"there is no higher number than {name}@{LARGEST_NUMBER}, which is there; choose a "
+            "free number yourself",
             409,
         )
     number = max(taken, default=0) + 1 if number is None else number

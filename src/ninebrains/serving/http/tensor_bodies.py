@@ -30,6 +30,7 @@ MOST_VALUES = 2**22
 
 _MOST_DIMENSIONS = 8
 _MOST_FILES = 10_000
+_QUERY = ("deadline_ms", "priority")
 _URL_SAFE = str.maketrans("-_", "+/")
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -78,10 +79,19 @@ def read_object(body: bytes) -> dict[str, object]:
     return found
 
 
-def options_of(request: Request, limits: Limits) -> Options:
-    """How to answer, as the headers and the address say: `deadline_ms` and `priority`."""
+def options_of(request: Request, limits: Limits, also: tuple[str, ...] = ()) -> Options:
+    """How to answer, as the headers and the address say: `deadline_ms` and `priority`.
+
+    Raises:
+        RequestError: a value makes no sense, or the address says something that is neither of these
+            nor one of `also`.
+    """
     query = request.query_params
-    said = {name: query[name] for name in ("deadline_ms", "priority") if name in query}
+    unknown = next((name for name in query if name not in (*_QUERY, *also)), None)
+    if unknown is not None:
+        expected = ", ".join((*_QUERY, *also))
+        raise RequestError(f"got {unknown[:60]!r} behind the ?; expected any of {expected}")
+    said = {name: query[name] for name in _QUERY if name in query}
     parameters = read_parameters(b"", request.headers.raw, said, limits.deadline_ms)
     return Options(deadline_ms=parameters.deadline_ms, priority=parameters.priority)
 

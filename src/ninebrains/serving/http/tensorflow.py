@@ -210,7 +210,7 @@ async def _answers(
 ) -> TensorAnswers:
     wanted, caller = _wanted(request), caller_of(request)
     caller.brains = (wanted,)
-    options = options_of(request, host.settings.limits)
+    options = options_of(request, host.settings.limits, ("outputs",))
     return await answer_tensors(host, wanted, photos, outputs, caller.asker, options)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ninebrains.serving.host import Host
 
 _MOST_PROBLEMS = 5
+_NO_OBJECT = ("model_attributes_type", "dict_type", "missing")
 
 
 def make_admin(host: Host) -> FastAPI:
@@ -28,6 +30,7 @@ def make_admin(host: Host) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(_check_query)],
         generate_unique_id_function=lambda route: route.name,
         exception_handlers={
             NinebrainsError: respond,
@@ -46,11 +49,36 @@ async def _respond_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = []
     for problem in error.errors()[:_MOST_PROBLEMS]:
+        if problem["loc"][:1] == ("body",) and (
+            problem["type"] == "json_invalid"
+            or (problem["type"] in _NO_OBJECT and len(problem["loc"]) == 1)
+        ):
+            problems.append(_no_object(problem))
+            continue
         where = ".".join(str(part) for part in problem["loc"][1:])
         what = problem["msg"].removeprefix("Value error, ")
-        got = "" if problem["type"] in ("missing", "json_invalid") else _shown(problem["input"])
+        got = "" if problem["type"] == "missing" else _shown(problem["input"])
         problems.append(f"{where or problem['loc'][0]}: {what}{got}")
     return await respond(request, RequestError("; ".join(problems)[:2000]))
+
+
+def _no_object(problem: Mapping[str, Any]) -> str:
+    """What is wrong with a body that is not what all bodies here are."""
+    if problem["type"] == "json_invalid":
+        got = f"the body is no JSON: {problem['ctx']['error']}, at character {problem['loc'][1]}"
+    else:
+        got = "there is no body" if problem["type"] == "missing" else "the body is something else"
+    return f"{got}; expected a JSON object, with the header 'Content-Type: application/json'"
+
+
+def _check_query(request: Request) -> None:
+    """No route here has parameters behind a `?`; one that is not looked at would mislead."""
+    if request.query_params:
+        name = next(iter(request.query_params))
+        raise RequestError(
+            f"got {name[:60]!r} behind the ?; nothing is expected there. What is meant stands in "
+            "the path, such as PUT /admin/brains/pets/versions/7, or in the body; see /docs"
+        )
 
 
 async def _respond_unexpected(request: Request, error: Exception) -> Response:
