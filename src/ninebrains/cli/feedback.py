@@ -54,7 +54,8 @@ def export_command(
     It may run beside the host.
     """
     with _feedback(repository, state, config) as (ledger, feedback):
-        from ninebrains.serving.feedback import export
+        from ninebrains.photos import printable
+        from ninebrains.serving.feedback import LEAST, export
 
         found = export(
             ledger,
@@ -69,6 +70,7 @@ def export_command(
             {
                 "folder": str(found.folder),
                 "labels": found.labels,
+                "too_few": found.too_few,
                 "unlabelled": found.unlabelled,
                 "none_of_these": found.none,
                 "ties": found.ties,
@@ -77,6 +79,11 @@ def export_command(
         )
         return
     print_table(["label", "photos"], [[name, str(num)] for name, num in found.labels.items()])
+    if found.too_few:
+        shown = ", ".join(f"{printable(name)} ({num})" for name, num in found.too_few.items())
+        typer.echo(
+            f"in too_few/, as training needs {LEAST} photos of a label or more: {shown}", err=True
+        )
     for count, what in (
         (found.unlabelled, "photos without a label" + ("" if unlabelled else " were left out")),
         (found.none, "photos show none of the labels, people say"),

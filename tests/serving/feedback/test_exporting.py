@@ -53,7 +53,7 @@ def test_the_majority_decides_and_ties_are_left_out_and_listed(desk, tmp_path):
         for user, label in words:
             desk.feedback.give(desk.answer(photo, UNSURE, user=user), label=label)
     result = out(desk, tmp_path / "out")
-    assert result.labels == {"dog": 2, "sofa": 1}
+    assert (result.labels, result.too_few) == ({"dog": 2}, {"sofa": 1})
     (tie,) = [row for row in table(tmp_path / "out") if row["truth"] == "tie"]
     assert result.ties == (tie["sha256"],)
     assert (tie["file"], tie["told"], tie["agreeing"]) == ("", "2", "1")
@@ -74,13 +74,31 @@ def test_photos_that_nobody_named_are_exported_where_asked_for(desk, tmp_path):
 
 def test_labels_become_folders_that_can_be_read_whatever_they_are_called(desk, tmp_path):
     names = ("a/b", "a\\b", "..", ".hidden", "CAT", "cat", "train", "=1+1", "Ünïcode")
-    for number, name in enumerate(names):
+    for number, name in enumerate(names * 2):
         desk.feedback.give(desk.answer(b"\xff\xd8\xff %d" % number, UNSURE), label=name)
     result = out(desk, tmp_path / "out")
     assert set(result.labels) == set(names)
     dataset = read_dataset(tmp_path / "out" / "photos")
-    assert len(dataset.labels) == len(dataset.photos) == len(names)
+    assert (len(dataset.labels), len(dataset.photos)) == (len(names), 2 * len(names))
     assert not any(row["truth"].startswith("=") for row in table(tmp_path / "out"))
+
+
+def test_labels_with_too_few_photos_do_not_keep_the_others_from_being_trained_on(
+    desk, tmp_path, stored_trunk, ninebrains
+):
+    for number, label in enumerate(("cat", "dog", "cat", "lynx", "dog", "cat")):
+        shown = "dog" if label == "dog" else "cat"
+        desk.feedback.give(desk.answer(jpeg(shown, number), UNSURE), label=label)
+    desk.feedback.flush()
+    done = ninebrains("feedback", "export", tmp_path / "out", "--state", tmp_path / "state")
+    assert "lynx (1)" in done.err
+    assert "lynx" not in done.out
+    assert f"next: ninebrains train {tmp_path / 'out/photos'}" in done.err
+    brain = nb.train(tmp_path / "out" / "photos", trunk=stored_trunk)
+    assert [label.name for label in brain.labels] == ["cat", "dog"]
+    (left,) = (tmp_path / "out/too_few/lynx").iterdir()
+    rows = {row["file"]: row["truth"] for row in table(tmp_path / "out")}
+    assert rows[f"too_few/lynx/{left.name}"] == "lynx"
 
 
 def test_a_truth_that_is_one_of_several_labels_makes_no_folder(tmp_path):

@@ -4,8 +4,8 @@ answers ─► intake ─► photos (waiting │ low confidence │ unfamiliar)
 feedback ─► records, photos (disputed) ─► export ─► train
 """
 
-from ninebrains.serving.feedback.exporting import Export, export
+from ninebrains.serving.feedback.exporting import LEAST, Export, export
 from ninebrains.serving.feedback.feedback import Feedback, Stored
 from ninebrains.serving.feedback.truths import NONE
 
-__all__ = ["NONE", "Export", "Feedback", "Stored", "export"]
+__all__ = ["LEAST", "NONE", "Export", "Feedback", "Stored", "export"]

@@ -1,6 +1,7 @@
 """Kept photos and what people said of them, as a data set that `train` takes.
 
 OUT/photos/<label>/<sha256>.jpg     one folder for each label: `ninebrains train OUT/photos`
+OUT/too_few/<label>/<sha256>.jpg    labels with fewer photos than training needs
 OUT/unlabelled/<sha256>.jpg         photos that nobody has named yet, where asked for
 OUT/feedback.csv                    what is known of each photo, ties and "none of these" too
 """
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ninebrains.serving.ledger import Ledger
 
 NOBODY = "0" * 16
+LEAST = 2
+"""So many photos of a label `train` needs."""
 _COLUMNS = (
     *("file", "sha256", "truth", "told", "agreeing", "reason", "answered", "label_id"),
     *("score", "unfamiliar", "brain", "version", "answered_at"),
@@ -49,6 +52,7 @@ class Export:
     Attributes:
         folder: where.
         labels: photos by label.
+        too_few: the same for labels that have too few to be trained on.
         unlabelled: photos that nobody has named, exported or not.
         none: photos that show none of the labels, as people say.
         ties: SHA-256 of photos on which people disagree evenly; they are left out.
@@ -57,6 +61,7 @@ class Export:
 
     folder: Path
     labels: Mapping[str, int]
+    too_few: Mapping[str, int]
     unlabelled: int
     none: int
     ties: tuple[str, ...]
@@ -80,9 +85,15 @@ class _Photo:
         return Counter((row["true_id"], names[row["true_id"]]) for row in words.values())
 
     def truth(self) -> tuple[str, str] | None:
-        """Id and name of the label that most people say; None where two have as many."""
+        """Id and name of the label that most people say; None for no votes, or two with as many."""
         first = self.votes().most_common(2)
-        return None if len(first) == 2 and first[0][1] == first[1][1] else first[0][0]
+        is_tie = len(first) == 2 and first[0][1] == first[1][1]
+        return first[0][0] if first and not is_tie else None
+
+    def label_id(self) -> str:
+        """Of the label that is the whole truth on it, "" where none is."""
+        truth = self.truth()
+        return "" if truth is None or _is_partial(self) else truth[0]
 
 
 def export(
@@ -162,7 +173,9 @@ class _Writer:
         self._folder = folder
         self._with_unlabelled = unlabelled
         self._folders: dict[str, str] = {}
+        self._sizes: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
+        self._too_few: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._ties: list[str] = []
         self._lines: list[Sequence[object]] = []
@@ -171,6 +184,9 @@ class _Writer:
         found: dict[str, _Photo] = {}
         for row in rows:
             found.setdefault(row["sha256"], _Photo(row["sha256"])).rows.append(row)
+        self._sizes.update(
+            photo.label_id() for photo in found.values() if self._photos.path(photo.sha256).exists()
+        )
         for sha256 in sorted(found):
             self._photo(found[sha256])
         text = io.StringIO()
@@ -181,6 +197,7 @@ class _Writer:
         return Export(
             folder,
             dict(sorted(self._labels.items())),
+            dict(sorted(self._too_few.items())),
             self._counts["unlabelled"],
             self._counts["none"],
             tuple(self._ties),
@@ -195,7 +212,7 @@ class _Writer:
             self._counts["missing"] += 1
             return
         votes = photo.votes()
-        truth = photo.truth() if votes else None
+        truth = photo.truth()
         target: str | None = None
         if votes and truth is None:
             self._ties.append(photo.sha256)
@@ -210,8 +227,9 @@ class _Writer:
             target = "unlabelled" if self._with_unlabelled else None
         else:
             said = truth[1]
-            self._labels[said] += 1
-            target = f"photos/{self._folder_of(*truth)}"
+            is_enough = self._sizes[truth[0]] >= LEAST
+            (self._labels if is_enough else self._too_few)[said] += 1
+            target = f"{'photos' if is_enough else 'too_few'}/{self._folder_of(*truth)}"
         name = self._copy(source, f"{target}/{photo.sha256}", kind) if target else ""
         self._lines.append(_line(photo, name, said, votes))
 
