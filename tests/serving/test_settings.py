@@ -1,10 +1,12 @@
 """Settings: where they come from, what is refused, and what changes while a host serves."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,16 +42,36 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(tmp_path, m
     ("toml", "flags", "environment", "told"),
     [
         ("port = 99999", {}, {}, ["host.toml: port", "99999", "65535"]),
-        ("prot = 1", {}, {}, ["host.toml: prot", "not permitted"]),
+        ("prot = 1", {}, {}, ["host.toml: prot", "is port meant?", "There are sources, name"]),
+        ("[limits]\nphotoz = 1", {}, {}, ["host.toml: limits.photoz", "is photos", "deadline_ms"]),
+        ("[policies.pets]\nlates = 1", {}, {}, ["policies.pets.lates", "is latest", "numbers"]),
+        ('[tls]\ncertificate = "a"\nkey = "b"\nkee = "c"', {}, {}, ["tls.kee", "is key meant?"]),
         ("[limits]\nphotos = -1", {}, {}, ["host.toml: limits.photos", "-1"]),
         ("port = ", {}, {}, ["host.toml is no TOML file"]),
         ("", {"workers": 0}, {}, ["flags: workers", "0"]),
         ('[policies.pets]\nload = "these"', {}, {}, ["policies.pets", "needs numbers"]),
         ("", {"tls": {"key": "a"}}, {}, ["flags: tls.certificate", "required"]),
         ("", {}, {"NINEBRAINS_SERVE_PORT": "a"}, ["environment: port", "'a'"]),
-        ("", {}, {"NINEBRAINS_SERVE_PROT": "1"}, ["NINEBRAINS_SERVE_PROT", "'prot'"]),
-        ("", {}, {"NINEBRAINS_SERVE_SOURCES": "[1"}, ["environment", "JSON"]),
-        ("", {}, {"NINEBRAINS_SERVE_LIMITS__PHOTO": "1"}, ["environment: limits.photo"]),
+        ("", {}, {"NINEBRAINS_SERVE_PROT": "1"}, ["NINEBRAINS_SERVE_PROT", "'prot'", "is port m"]),
+        (
+            "",
+            {},
+            {"NINEBRAINS_SERVE_SOURCES": "[1"},
+            ["(NINEBRAINS_SERVE_SOURCES)", "JSON", "'[1'"],
+        ),
+        (
+            "",
+            {},
+            {"NINEBRAINS_SERVE_LIMITS__PHOTO": "1"},
+            ["environment: limits.photo (NINEBRAINS_SERVE_LIMITS__PHOTO)", "is photos"],
+        ),
+        (
+            "",
+            {},
+            {"NINEBRAINS_SERVE_URLS__HOSTS": "a.org"},
+            ["environment: urls.hosts (NINEBRAINS_SERVE_URLS__HOSTS)", """'["one""", "'a.org'"],
+        ),
+        ("", {}, {"NINEBRAINS_SERVE_LIMITS": "9"}, ["(NINEBRAINS_SERVE_LIMITS)", "JSON", "9"]),
     ],
 )
 def test_a_setting_of_no_use_is_named_with_where_it_came_from(
@@ -62,6 +84,20 @@ def test_a_setting_of_no_use_is_named_with_where_it_came_from(
         read_settings(flags, tmp_path / "host.toml")
     for text in told:
         assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "sources"),
+    [
+        ("models/", ["models"]),
+        (os.pathsep.join(["a b", "/c"]), ["a b", "/c"]),
+        ('["models/", "x"]', ["models", "x"]),
+        ("7", ["7"]),
+    ],
+)
+def test_sources_in_the_environment_are_json_or_paths(value, sources, monkeypatch):
+    monkeypatch.setenv("NINEBRAINS_SERVE_SOURCES", value)
+    assert read_settings({}).sources == tuple(map(Path, sources))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
