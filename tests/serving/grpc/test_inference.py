@@ -154,6 +154,18 @@ def test_versions_are_unloaded_and_loaded_by_admins_alone(remote):
         remote.call(load, metadata=AS_ADMIN, model_name="nix")
 
 
+def test_loading_what_is_refused_is_no_fault_of_the_host(remote):
+    (source,) = remote.host.settings.sources
+    damaged = source / "pets" / "9.brain"
+    damaged.write_bytes(b"no brain")
+    asked = {"model_name": "pets", "parameters": {"version": {"int64_param": 9}}}
+    with refused("FAILED_PRECONDITION") as told:
+        remote.call(f"{SERVICE}.RepositoryModelLoad", metadata=AS_ADMIN, **asked)
+    assert "pets@9 was refused" in told["details"]
+    damaged.unlink()
+    remote.host.catalog.refresh()
+
+
 def one_input(shape, datatype="UINT8", **more):
     return {"inputs": [{"name": "x", "datatype": datatype, "shape": shape, **more}]}
 

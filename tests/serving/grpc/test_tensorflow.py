@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ninebrains.serving.grpc.messages import message
-from tests.serving.grpc.conftest import refused, tensor
+from tests.serving.grpc.conftest import refused, remote_of, tensor
+from tests.serving.http.conftest import make_host
 
 PREDICT = "tensorflow.serving.PredictionService.Predict"
 CLASSIFY = "tensorflow.serving.PredictionService.Classify"
@@ -109,6 +110,19 @@ def test_status_tells_of_every_version(remote):
     assert [one.version for one in reply.model_version_status] == [1]
     reply, _ = remote.call(STATUS, model_spec={"name": "pets", "version_label": "stable"})
     assert [one.version for one in reply.model_version_status] == [2]
+
+
+def test_versions_that_nobody_wants_are_at_their_end(tmp_path):
+    host = make_host(tmp_path, grpc_port=0, policy={"load": "latest", "latest": 1})
+    with remote_of(host) as remote:
+        reply, _ = remote.call(STATUS, model_spec={"name": "pets"})
+        assert [(one.version, one.state) for one in reply.model_version_status] == [
+            (2, 30),
+            (1, 50),
+        ]
+        reply, _ = remote.call("inference.GRPCInferenceService.RepositoryIndex")
+        told = {(one.name, one.version): one.reason for one in reply.models}
+        assert (told["pets", "1"], told["pets", "2"]) == ("unloaded", "")
 
 
 MISTAKES = {

@@ -11,7 +11,7 @@ import pytest
 from ninebrains.serving.traffic.route import Route
 from tests.brains.making import NAMES
 from tests.brains.making import photo as pixels_of
-from tests.serving.http.conftest import jpeg
+from tests.serving.http.conftest import jpeg, make_host, sending
 
 PETS = "/v1/models/pets"
 
@@ -212,6 +212,20 @@ def test_status_tells_all_versions_the_newest_first(client):
     }
     (one,) = client.get(f"{PETS}/versions/1").json()["model_version_status"]
     assert one["version"] == "1"
+
+
+def test_versions_that_nobody_wants_are_at_their_end_and_unloaded(tmp_path):
+    with sending(make_host(tmp_path, policy={"load": "latest", "latest": 1})) as client:
+        told = client.get(PETS).json()["model_version_status"]
+        assert [(one["version"], one["state"]) for one in told] == [
+            ("2", "AVAILABLE"),
+            ("1", "END"),
+        ]
+        told = client.post("/v2/repository/index", json={}).json()
+        assert {(one["version"], one["reason"]) for one in told if one["name"] == "pets"} == {
+            ("1", "unloaded"),
+            ("2", ""),
+        }
 
 
 def test_metadata_tells_what_a_version_takes_and_gives(client):

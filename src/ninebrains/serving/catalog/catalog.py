@@ -25,7 +25,7 @@ from ninebrains.errors import MissingError, RequestError
 from ninebrains.serving.catalog import storing
 from ninebrains.serving.catalog.lineup import Lineup
 from ninebrains.serving.catalog.policies import unmet
-from ninebrains.serving.catalog.version import Version, Versions
+from ninebrains.serving.catalog.version import State, Version, Versions
 from ninebrains.serving.catalog.wishes import Wishes
 from ninebrains.serving.repository import NOTHING, Found, Look, Problem, scan
 
@@ -106,6 +106,16 @@ class Catalog:
             MissingError: there is none.
         """
         return self._lineup.find(name, number)
+
+    def stage(self, version: Version) -> str:
+        """Where a version is, as other protocols have it.
+
+        Returns:
+            Its state; of one that is known, `waiting` if it is about to be loaded, else `unloaded`.
+        """
+        if version.state is not State.KNOWN:
+            return version.state.value
+        return "waiting" if version.reason or not self.has_looked else "unloaded"
 
     def adopt(self, settings: Settings) -> None:
         """Go by other sources, policies and keys from the next look on."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.json_format import ParseDict
 
 from ninebrains import __version__
-from ninebrains.errors import ClosedError, MissingError, RequestError
+from ninebrains.errors import BrainError, ClosedError, MissingError, RequestError
 from ninebrains.serving.asking import Chosen
 from ninebrains.serving.grpc.calls import Call, Method
 from ninebrains.serving.grpc.messages import Message, message
@@ -75,7 +75,7 @@ def methods(host: Host) -> dict[str, Method]:
 
     async def index(request: Message, _call: Call) -> Message:
         told = [
-            indexed(version)
+            indexed(version, host.catalog.stage(version))
             for numbers in host.catalog.versions.values()
             for version in _sorted(numbers)
             if version.state.value == "ready" or not request.ready
@@ -84,7 +84,10 @@ def methods(host: Host) -> dict[str, Method]:
 
     async def load(request: Message, _call: Call) -> Message:
         number = _number_in(request)
-        await asyncio.to_thread(host.catalog.load, request.model_name, number)
+        try:
+            await asyncio.to_thread(host.catalog.load, request.model_name, number)
+        except BrainError as error:  # of what lies there, and no fault of ours
+            raise RequestError(str(error), 422) from error
         return message("inference.RepositoryModelLoadResponse")()
 
     async def unload(request: Message, _call: Call) -> Message:

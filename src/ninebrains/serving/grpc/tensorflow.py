@@ -28,7 +28,8 @@ _PREDICTIONS = "x-prediction-ids"
 """Trailing metadata: the prediction ids of the answer, with commas between. Left out where there
 are too many for a header; the output `prediction_id` holds them too."""
 ALIASES = ("stable", "canary", "shadow")
-_STATES = {"known": 10, "loading": 20, "ready": 30, "leaving": 40, "failed": 50}
+_STATES = {"waiting": 10, "loading": 20, "ready": 30, "leaving": 40}
+_END = 50
 _INVALID_ARGUMENT = 3
 
 
@@ -180,7 +181,8 @@ def _status(host: Host, spec: Message) -> Message:
     reply = message("tensorflow.serving.GetModelStatusResponse")()
     for number in sorted(versions, reverse=True):
         version = versions[number]
-        told = reply.model_version_status.add(version=number, state=_STATES[version.state.value])
+        state = _STATES.get(host.catalog.stage(version), _END)
+        told = reply.model_version_status.add(version=number, state=state)
         told.status.error_code = _INVALID_ARGUMENT if version.state.value == "failed" else 0
         told.status.error_message = version.reason
     return reply

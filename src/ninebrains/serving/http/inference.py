@@ -204,7 +204,7 @@ async def index(host: Host, request: Request) -> Response:
     if not isinstance(only_ready, bool):
         raise RequestError('"ready" is neither true nor false')
     told = [
-        indexed(version)
+        indexed(version, host.catalog.stage(version))
         for numbers in host.catalog.versions.values()
         for version in _of(numbers)
         if version.state.value == "ready" or not only_ready
@@ -285,14 +285,14 @@ def _configured(tensor: Tensor) -> dict[str, object]:
     return {"name": tensor.name, "data_type": f"TYPE_{kind}", "dims": list(tensor.shape)}
 
 
-def indexed(version: Version) -> dict[str, object]:
-    """A version as the index of the repository tells of it."""
-    state = _STATES.get(version.state.value, "UNAVAILABLE")
+def indexed(version: Version, stage: str) -> dict[str, object]:
+    """A version as the index of the repository tells of it; for `stage` see `Catalog.stage`."""
+    state = _STATES.get(stage, "UNAVAILABLE")
     return {
         "name": version.name,
         "version": str(version.number),
         "state": state,
-        "reason": version.reason or ("" if state == "READY" else version.state.value),
+        "reason": version.reason or ("" if state == "READY" else stage),
     }
 
 

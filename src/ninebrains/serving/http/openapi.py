@@ -42,7 +42,7 @@ _SCHEMES: Json = {
 _ABOUT = """\
 Brains answer photos at `/infer` and by the protocols of other servers: TensorFlow Serving under
 `/v1`, Open Inference (KServe, Triton) under `/v2`. Whatever changes something needs a key with the
-scope `admin`."""
+scope `admin`, but for feedback, which has a scope of its own."""
 
 CODES = (
     *("photo", "request", "missing", "access", "overload", "deadline", "closed", "storage"),

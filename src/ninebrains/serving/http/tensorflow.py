@@ -56,7 +56,7 @@ __all__ = ["describe", "routes"]
 SIGNATURE = "serving_default"
 ALIASES = ("stable", "canary", "shadow")
 _LARGE = 1 << 20
-_STATES = {"known": "START", "loading": "LOADING", "ready": "AVAILABLE", "leaving": "UNLOADING"}
+_STATES = {"waiting": "START", "loading": "LOADING", "ready": "AVAILABLE", "leaving": "UNLOADING"}
 _DTYPES = {BYTES: "DT_STRING", "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 
 
@@ -158,14 +158,14 @@ async def status(host: Host, request: Request) -> Response:
         versions = [known[number] for number in sorted(known, reverse=True)]
         if not versions:
             raise MissingError(f"there are no versions of {name[:100]!r} here")
-    told = {"model_version_status": [_status(version) for version in versions]}
+    told = {"model_version_status": [_status(host, version) for version in versions]}
     return Response(write_json(told, {}), media_type="application/json")
 
 
-def _status(version: Version) -> dict[str, object]:
+def _status(host: Host, version: Version) -> dict[str, object]:
     return {
         "version": str(version.number),
-        "state": _STATES.get(version.state.value, "END"),
+        "state": _STATES.get(host.catalog.stage(version), "END"),
         "status": {
             "error_code": "INVALID_ARGUMENT" if version.state.value == "failed" else "OK",
             "error_message": version.reason,
