@@ -70,6 +70,14 @@ def test_feedback_that_makes_no_sense(host, said):
         host.feedback(answer, **said)
 
 
+def test_feedback_on_what_no_host_answered(host, tmp_path):
+    models = repository(tmp_path / "models", {"pets": [1]})
+    local = nb.load(models / "pets/1.brain").run(jpeg("cat", 1))
+    for answer in (local, None, host.run(jpeg("cat", 1))):
+        with pytest.raises(nb.RequestError, match="prediction_id"):
+            host.feedback(answer, rank=1)
+
+
 def test_feedback_on_nothing(host):
     with pytest.raises((nb.MissingError, nb.RequestError)):
         host.feedback("what", rank=1)
@@ -93,6 +101,11 @@ def test_addresses_that_are_none(url):
     with pytest.raises(nb.HostError, match="http://localhost:8000") as told:
         nb.connect(url)
     assert "secret" not in str(told.value)
+
+
+def test_a_scheme_that_is_none_is_named():
+    with pytest.raises(nb.HostError, match="'ftp'"):
+        nb.connect("ftp://localhost")
 
 
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "ключ", 7])
@@ -224,6 +237,20 @@ def test_certificates_are_checked(tmp_path):
         # Not tried again: it would end in the same way.
         with (
             nb.connect(server.url, retries=1000) as host,
-            pytest.raises(nb.HostError, match=r"(?i)certificate"),
+            pytest.raises(nb.HostError, match=r"(?i)certificate.*authority="),
         ):
             assert host.names
+        plain = server.url.replace("https", "http")
+        with (
+            nb.connect(plain, retries=0) as host,
+            pytest.raises(nb.HostError, match="https://"),
+        ):
+            assert host.names
+
+
+def test_a_host_without_tls_is_told_from_one_with(serving):
+    with (
+        nb.connect(str(serving).replace("http", "https"), retries=1000) as host,
+        pytest.raises(nb.HostError, match="begins with http://"),
+    ):
+        assert host.names

@@ -75,8 +75,10 @@ def _address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain or port == 0:
         # Not the whole address: it may hold a password.
         shown = parts.hostname or (url if isinstance(url, str) and "@" not in url else "that")
+        is_other = parts.hostname is not None and parts.scheme not in ("http", "https")
+        scheme = f" with the scheme {parts.scheme!r}" if is_other else ""
         raise HostError(
-            f"{shown!r} is no address of a host; expected such as http://localhost:8000 "
+            f"{shown!r}{scheme} is no address of a host; expected such as http://localhost:8000 "
             "(a key goes into key=)"
         )
     return url.rstrip("/")

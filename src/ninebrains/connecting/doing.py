@@ -32,6 +32,11 @@ _CONNECT_SECONDS = 5.0
 _MOST_CONNECTIONS = 64
 _IDLE_SECONDS = 20.0
 _MOST_REPLY_BYTES = 1024 * 1024 * 1024
+_OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_SPEAKS_TLS = (
+    "Is the port right? If the host speaks TLS, the address begins with https://; a host that is "
+    "just ending says the same."
+)
 _HOPELESS = (ssl.SSLError, socket.gaierror)  # the next try would end in the same way
 
 
@@ -311,11 +316,27 @@ def _broken(error: Exception) -> Broken:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _HOPELESS):
-            return Broken(reason, may_retry=False)
+            return Broken(reason, may_retry=False, hint=_tls_hint(cause))
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.RemoteProtocolError) and error.request.url.scheme == "http":
+        return Broken(reason, hint=_SPEAKS_TLS)
     if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
         return Broken(reason)
     return Broken(reason, may_retry=False)
+
+
+def _tls_hint(cause: BaseException) -> str:
+    """What to do about an error of TLS; "" for others."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        if cause.verify_code in _OTHER_NAME:
+            return "Its certificate is for another name; use that one in the address."
+        return (
+            "If the certificate is its own, or of an authority that this machine does not know, "
+            "give a PEM file with it: nb.connect(url, authority=...)."
+        )
+    if isinstance(cause, ssl.SSLError):
+        return "If the host speaks plain HTTP, the address begins with http://."
+    return ""
 
 
 def _closed() -> ClosedError:

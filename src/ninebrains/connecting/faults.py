@@ -86,10 +86,10 @@ def retry_seconds(reply: Reply) -> float:
 
 def cannot_reach(url: str, broken: Broken) -> HostError:
     """A host that cannot be reached, or that breaks off."""
-    return HostError(
-        f"cannot talk to the host at {url}: {broken.reason}. Is it running (ninebrains serve), and "
-        "are the address and the port right?"
+    hint = broken.hint or (
+        "Is it running (ninebrains serve), and are the address and the port right?"
     )
+    return HostError(f"cannot talk to the host at {url}: {broken.reason}. {hint}")
 
 
 @contextmanager

@@ -357,7 +357,12 @@ class RemoteHost:
         none: bool,
         user: str | None,
     ) -> Talk[Noted]:
-        prediction = answer if isinstance(answer, str) else answer.prediction_id
+        prediction = answer if isinstance(answer, str) else getattr(answer, "prediction_id", None)
+        if prediction is None:
+            raise RequestError(
+                f"feedback is on an inference of a host, or its prediction_id; got "
+                f"{type(answer).__name__}, which no host made"
+            )
         said: dict[str, object] = {"prediction_id": prediction}
         said |= {
             key: value for key, value in (("rank", rank), ("label", label)) if value is not None

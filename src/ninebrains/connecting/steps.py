@@ -53,13 +53,17 @@ class Broken(Exception):  # noqa: N818 - never leaves this package
         reason: what happened, for people.
         may_retry: whether it could go well the next time.
         is_late: whether the time was up.
+        hint: what to do about it; "" where that is not known.
     """
 
-    def __init__(self, reason: str, *, may_retry: bool = True, is_late: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, may_retry: bool = True, is_late: bool = False, hint: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.may_retry = may_retry
         self.is_late = is_late
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
