@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ninebrains.serving.drift import charts
 from ninebrains.serving.host import Host
 from ninebrains.serving.settings import Settings
 from tests.serving.http.conftest import jpeg, sending
@@ -64,3 +65,13 @@ def test_unknown_brains_are_missing(client):
         reply = client.get(f"{path}?brain=nothing")
         assert reply.status_code == 404
         assert reply.json()["error"]["code"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "widest", "places"),
+    [(0.25, 0.5, 0.5, ("100.0%", "50.0%")), (0.0, 1.0, 1.0, ("100.0%", "0.0%"))],
+)
+def test_the_change_of_a_label_is_as_wide_as_its_place(now, then, widest, places):
+    drawn = str(charts.change(now, then, widest))
+    assert tuple(re.findall(r'cx="([^"]+)"', drawn)) == places
+    assert not re.search(r"viewBox|width=", drawn)  # else the dots shrink, or reach into numbers

@@ -21,14 +21,17 @@ _FEW_IN_AN_HOUR = 20
 
 
 def change(now: float, then: float, widest: float) -> Markup:
-    """A label's share then (a ring) and now (a dot), on a line from 0 to `widest`."""
+    """A label's share then (a ring) and now (a dot), on a line from 0 to `widest`.
 
-    def x(share: float) -> float:
-        return round(8 + 284 * share / max(widest, 1e-9), 1)
+    As wide as its place: the dots are where so many per cent of that are, and keep their size.
+    """
+
+    def x(share: float) -> str:
+        return f"{100 * share / max(widest, 1e-9):.1f}%"
 
     return Markup(
-        '<svg class="change" viewBox="0 0 300 16" width="300" height="16" aria-hidden="true">'
-        '<line class="grid" x1="8" x2="292" y1="8" y2="8"/>'
+        '<svg class="change" height="16" aria-hidden="true">'
+        '<line class="grid" x1="0%" x2="100%" y1="8" y2="8"/>'
         '<line class="way" x1="{0}" x2="{1}" y1="8" y2="8"/>'
         '<circle class="ring" cx="{0}" cy="8" r="5"/><circle class="dot" cx="{1}" cy="8" r="5"/>'
         "</svg>"
