@@ -324,7 +324,7 @@ def test_an_empty_folder_is_told_without_words_about_training(run, tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["run", "bench", "tune"])
-def test_a_network_about_which_something_must_be_said_is_sent_to_python(
+def test_a_network_about_which_something_must_be_said_is_taken_once_it_is_said_beside_it(
     ninebrains, place, tmp_path, verb
 ):
     path = networks.save(networks.normalising([("Mul", [2.0])]), tmp_path)
@@ -334,9 +334,13 @@ def test_a_network_about_which_something_must_be_said_is_sent_to_python(
         "tune": (path, "--photos", "photos"),
     }
     told = ninebrains(verb, *words[verb], cwd=place, check=2).err
-    assert "`ninebrains trunk add` with --mean and --std" in told
-    assert "others join in Python: nb.Mind([..., nb.import_model(path, mean=" in told
-    assert "Say it with --mean" not in told
+    assert f"Write it into {path.with_suffix('.toml')}" in told
+    assert "\n  mean = [0.485, 0.456, 0.406]\n  std = [0.229, 0.224, 0.225]\n" in told
+    assert "nb.import_model(path, mean=" in told
+    assert "--mean" not in told
+    if verb == "run":
+        path.with_suffix(".toml").write_text("mean = [0, 0, 0]\nstd = [1, 1, 1]\n")
+        assert "net: " in ninebrains(verb, *words[verb], cwd=place).out
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="has no device that is always full")
