@@ -10,8 +10,6 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-OF_OPERATORS = {"ServiceMonitor"}
-"""Kinds that Kubernetes itself has no schema of."""
 
 
 @cache

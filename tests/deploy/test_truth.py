@@ -89,7 +89,7 @@ def test_ports_are_the_hosts():
     ]
     for port in manifest("kubernetes/service.yaml")["spec"]["ports"]:
         assert port["targetPort"] in ports
-    (endpoint,) = manifest("kubernetes/monitoring.yaml")["spec"]["endpoints"]
+    (endpoint,) = manifest("prometheus/monitoring.yaml")["spec"]["endpoints"]
     assert endpoint["port"] in {
         port["name"] for port in manifest("kubernetes/service.yaml")["spec"]["ports"]
     }
@@ -124,7 +124,7 @@ def test_the_images_health_command_tells_a_ready_host_from_none(host):
 def test_the_autoscaler_asks_for_a_metric_that_the_host_measures(host):
     key = {"Authorization": f"Bearer {KEY}"}
     assert ask(host, "/infer", method="POST", content=jpeg("cat", 1), headers=key).is_success
-    (endpoint,) = manifest("kubernetes/monitoring.yaml")["spec"]["endpoints"]
+    (endpoint,) = manifest("prometheus/monitoring.yaml")["spec"]["endpoints"]
     assert ask(host, endpoint["path"]).status_code == 401
     text = ask(host, endpoint["path"], headers=key).text
     samples = {
@@ -197,8 +197,12 @@ def test_pods_find_their_settings_and_brains():
 
 def test_everything_picks_the_same_pods():
     labels = manifest("kubernetes/deployment.yaml")["spec"]["template"]["metadata"]["labels"]
-    for name in ("deployment", "disruption", "monitoring"):
-        assert manifest(f"kubernetes/{name}.yaml")["spec"]["selector"]["matchLabels"] == labels
+    for path in (
+        "kubernetes/deployment.yaml",
+        "kubernetes/disruption.yaml",
+        "prometheus/monitoring.yaml",
+    ):
+        assert manifest(path)["spec"]["selector"]["matchLabels"] == labels
     assert manifest("kubernetes/service.yaml")["spec"]["selector"] == labels
     target = manifest("kubernetes/autoscaling.yaml")["spec"]["scaleTargetRef"]
     deployment = manifest("kubernetes/deployment.yaml")

@@ -1,6 +1,7 @@
 """`/metrics`: what a host counts and times, as Prometheus reads it."""
 
 import time
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -126,3 +127,12 @@ def test_of_a_worker_that_is_gone_counts_stay_and_gauges_go(tmp_path, monkeypatc
     assert whole.times[("c",)].seconds == 1
     assert not whole.gauges
     assert not list(Exchange(tmp_path, "another run").others())
+
+
+def test_the_docs_name_every_metric(host):
+    docs = (Path(__file__).parents[3] / "docs/operating.md").read_text()
+    families = [
+        family.name for family in text_string_to_metric_families(ask(host, "/metrics").text)
+    ]
+    assert "ninebrains_drift_distance" in families
+    assert [name for name in families if f"`{name}" not in docs] == []
