@@ -95,7 +95,7 @@ def _field(tag, data):
 def test_long_lists_of_numbers_are_refused(tmp_path):
     host = make_host(tmp_path, grpc_port=0)
     with remote_of(host) as remote, refused("INVALID_ARGUMENT") as told:
-        listed = {"dtype": 4, "int_val": [1] * (2**22 + 1)}
+        listed = {"dtype": 4, "int_val": [1] * (2**20 + 1)}
         remote.call(PREDICT, model_spec={"name": "pets"}, inputs={"x": _tensor(listed)})
     assert "raw bytes" in told["details"]
 
@@ -104,7 +104,7 @@ def _tensor(fields):
     from ninebrains.serving.grpc.messages import message
 
     made = message("tensorflow.TensorProto")(**fields)
-    made.tensor_shape.dim.add(size=2**22 + 1)
+    made.tensor_shape.dim.add(size=2**20 + 1)
     return made
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -23,6 +24,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ninebrains.errors import DeadlineError, NinebrainsError, OverloadError, RequestError
 from ninebrains.serving.asking import Asker, Options
+from ninebrains.serving.converting import converted
 from ninebrains.serving.grpc.counting import check_fields
 from ninebrains.serving.grpc.faults import code_of, details_of
 from ninebrains.serving.grpc.messages import Message, service
@@ -125,7 +127,7 @@ class Desk:
             async with self._answering(described.full_name, method.scope, context) as call:
                 data = await _first(sent, seconds)
                 with self._held(data):
-                    return _written(await method.answer(_parsed(request, data), call))
+                    return _written(await method.answer(await self._read(request, data), call))
 
         async def many(sent: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
             assert isinstance(method, Streaming)
@@ -143,7 +145,12 @@ class Desk:
         """The messages of a stream; each is held until the next one is asked for."""
         async for data in _until(self.stopping, sent):
             with self._held(data):
-                yield _parsed(kind, data)
+                yield await self._read(kind, data)
+
+    async def _read(self, kind: Message, data: bytes) -> Message:
+        """The message; photos in it are copied, so that only large ones take long."""
+        size = len(data) // 16
+        return await converted(size, partial(_parsed, kind, data), self.host.settings.limits)
 
     @contextmanager
     def _held(self, data: bytes) -> Iterator[None]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import MissingError, RequestError
+from ninebrains.serving.converting import converted
 from ninebrains.serving.grpc.calls import Call, Desk, Method
 from ninebrains.serving.grpc.examples import files_of
 from ninebrains.serving.grpc.messages import Message, message
-from ninebrains.serving.grpc.tensor_protos import array_of, number_of, shape_of, tensor_of
+from ninebrains.serving.grpc.tensor_protos import (
+    array_of,
+    num_to_read,
+    number_of,
+    shape_of,
+    tensor_of,
+)
 from ninebrains.serving.tensors import (
     INPUTS,
     Photos,
@@ -22,6 +30,7 @@ from ninebrains.serving.tensors import (
 
 if TYPE_CHECKING:
     from ninebrains.serving.host import Host
+    from ninebrains.serving.settings import Limits
 
 DEFAULT = "serving_default"
 _PREDICTIONS = "x-prediction-ids"
@@ -40,9 +49,8 @@ def services(desk: Desk) -> list[Message]:
     async def predict(request: Message, call: Call) -> Message:
         spec = request.model_spec
         _check_signature(spec)
-        most = host.settings.limits.body_bytes
-        inputs = {name: array_of(name, tensor, most) for name, tensor in request.inputs.items()}
-        photos = photos_of(inputs, host.settings.limits)
+        limits = host.settings.limits
+        photos = await converted(num_to_read(request), partial(_photos, request, limits), limits)
         made = await _answers(host, spec, photos, call, list(request.output_filter))
         reply = message("tensorflow.serving.PredictResponse")()
         for name, array in made.outputs.items():
@@ -88,6 +96,12 @@ def services(desk: Desk) -> list[Message]:
         desk.service("tensorflow.serving.PredictionService", prediction),
         desk.service("tensorflow.serving.ModelService", {"GetModelStatus": Method(status)}),
     ]
+
+
+def _photos(request: Message, limits: Limits) -> Photos:
+    most = limits.body_bytes
+    inputs = {name: array_of(name, tensor, most) for name, tensor in request.inputs.items()}
+    return photos_of(inputs, limits)
 
 
 async def _of_examples(host: Host, request: Message, call: Call) -> TensorAnswers:

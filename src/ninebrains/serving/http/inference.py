@@ -22,10 +22,13 @@ from starlette.routing import Route
 import ninebrains
 from ninebrains.errors import MissingError, RequestError
 from ninebrains.serving.asking import Chosen, Options
+from ninebrains.serving.converting import converted
 from ninebrains.serving.http.callers import caller_of
 from ninebrains.serving.http.inference_bodies import (
     HEADER_LENGTH,
+    Asked,
     Parameters,
+    num_to_read,
     read_asked,
     write_answers,
 )
@@ -39,6 +42,7 @@ from ninebrains.serving.http.tensor_bodies import (
 from ninebrains.serving.statistics import statistics_of
 from ninebrains.serving.tensors import (
     INPUTS,
+    Photos,
     Signature,
     Tensor,
     answer_tensors,
@@ -50,6 +54,7 @@ from ninebrains.serving.wire import DATATYPES
 if TYPE_CHECKING:
     from ninebrains.serving.catalog import Version
     from ninebrains.serving.host import Host
+    from ninebrains.serving.settings import Limits
 
 __all__ = ["EXTENSIONS", "PLATFORM", "configuration", "describe", "described", "indexed", "routes"]
 
@@ -63,7 +68,6 @@ EXTENSIONS = (
 )
 PLATFORM = "onnxruntime_onnx"
 _STATES = {"ready": "READY", "loading": "LOADING", "leaving": "UNLOADING"}
-_LARGE = 1 << 20
 
 
 def routes(host: Host) -> list[Route]:
@@ -99,14 +103,11 @@ async def infer(host: Host, request: Request) -> Response:
     limits = host.settings.limits
     body = await read_unpacked(request, limits)
     length = request.headers.get(HEADER_LENGTH)
-    if len(body) > _LARGE:
-        asked = await asyncio.to_thread(read_asked, body, length, limits)
-    else:
-        asked = read_asked(body, length, limits)
+    size = num_to_read(body, length)
+    asked, photos = await converted(size, partial(_read, body, length, limits), limits)
     wanted, caller = _wanted(request), caller_of(request)
     caller.brains = (wanted,)
     options = _options(options_of(request, limits), asked.parameters, limits.deadline_ms)
-    photos = photos_of(asked.inputs, limits)
     names = [output.name for output in asked.outputs] or None
     answers = await answer_tensors(host, wanted, photos, names, caller.asker, options)
     reply, num_json = write_answers(asked, answers)
@@ -114,6 +115,11 @@ async def infer(host: Host, request: Request) -> Response:
         return Response(reply, media_type="application/json")
     headers = {HEADER_LENGTH: str(num_json)}
     return Response(reply, headers=headers, media_type="application/octet-stream")
+
+
+def _read(body: bytes, length: str | None, limits: Limits) -> tuple[Asked, Photos]:
+    asked = read_asked(body, length, limits)
+    return asked, photos_of(asked.inputs, limits)
 
 
 async def server(host: Host, request: Request) -> Response:
@@ -200,7 +206,7 @@ async def stats(host: Host, request: Request) -> Response:
 async def index(host: Host, request: Request) -> Response:
     """Tell which versions there are, and in which state."""
     body = await read_unpacked(request, host.settings.limits)
-    only_ready = (read_object(body) if body.strip() else {}).get("ready", False)
+    only_ready = (await _object(body, host.settings.limits)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise RequestError('"ready" is neither true nor false')
     told = [
@@ -228,7 +234,7 @@ async def unload(host: Host, request: Request) -> Response:
 
 async def _load_number(host: Host, request: Request) -> int | None:
     body = await read_unpacked(request, host.settings.limits)
-    parameters = (read_object(body) if body.strip() else {}).get("parameters", {})
+    parameters = (await _object(body, host.settings.limits)).get("parameters", {})
     if not isinstance(parameters, dict):
         raise RequestError("parameters is no object")
     for name in parameters:
@@ -239,6 +245,11 @@ async def _load_number(host: Host, request: Request) -> int | None:
             )
     version = parameters.get("version")
     return None if version is None else _number(str(version))
+
+
+async def _object(body: bytes, limits: Limits) -> dict[str, object]:
+    """What a body says that may be empty."""
+    return await converted(len(body), lambda: read_object(body) if body.strip() else {}, limits)
 
 
 def _of(numbers: Mapping[int, Version]) -> list[Version]:

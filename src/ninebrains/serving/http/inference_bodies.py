@@ -102,6 +102,16 @@ def read_asked(body: bytes, header_length: str | None, limits: Limits) -> Asked:
     )
 
 
+def num_to_read(body: bytes, header_length: str | None) -> int:
+    """How much `read_asked` is to read, in bytes of JSON; binary data takes a sixteenth of that.
+
+    Raises:
+        RequestError: as there.
+    """
+    length = len(body) if header_length is None else _length(header_length, len(body))
+    return length + (len(body) - length) // 16
+
+
 def write_answers(asked: Asked, answers: TensorAnswers) -> tuple[bytes, int | None]:
     """The reply: its body, and how much of that is JSON where binary data follows."""
     wanted = asked.outputs or [

@@ -5,9 +5,11 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ninebrains.errors import RequestError
+from ninebrains.serving.converting import converted
 from ninebrains.serving.http.bodies import chunks, content_type, kind_of, read_body, read_json
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ async def read_photos(scope: Scope, receive: Receive, limits: Limits) -> Sent:
         )
     if kind == "photo":
         return Sent([NamedPhoto(None, body)], {})
-    return _of_json(body, limits.photos)
+    return await converted(len(body), partial(_of_json, body, limits.photos), limits)
 
 
 async def _of_form(claimed: str, receive: Receive, limits: Limits) -> Sent:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from ninebrains.serving.settings import Limits
 
-MOST_VALUES = 2**22
-"""Numbers and lists in one JSON body: 27 photos of 224 x 224 pixels. More is for binary data."""
+MOST_VALUES = 2**20
+"""Numbers and lists in one JSON body: 5 photos of 224 x 224 pixels. More is for binary data."""
 
 _MOST_DIMENSIONS = 8
 _MOST_FILES = 10_000
@@ -73,7 +73,8 @@ def read_object(body: bytes) -> dict[str, object]:
     Raises:
         RequestError: it is no JSON object, or too large a one.
     """
-    found = read_json(body, MOST_VALUES)
+    advice = "send photo files, as they are or in base64, or binary tensors"
+    found = read_json(body, MOST_VALUES, advice)
     if not isinstance(found, dict):
         raise RequestError(f"the body is a JSON {type(found).__name__}; expected an object")
     return found

@@ -9,7 +9,6 @@ Labels are our aliases. `:predict` also takes photos as they are: as the body, o
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ninebrains.errors import MissingError, RequestError
+from ninebrains.serving.converting import converted
 from ninebrains.serving.http.bodies import content_type
 from ninebrains.serving.http.callers import caller_of
 from ninebrains.serving.http.photos import photos_of as photos_as_they_are
@@ -55,7 +55,6 @@ __all__ = ["describe", "routes"]
 
 SIGNATURE = "serving_default"
 ALIASES = ("stable", "canary", "shadow")
-_LARGE = 1 << 20
 _STATES = {"waiting": "START", "loading": "LOADING", "ready": "AVAILABLE", "leaving": "UNLOADING"}
 _DTYPES = {BYTES: "DT_STRING", "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 
@@ -98,10 +97,9 @@ async def predict(host: Host, request: Request) -> Response:
         body = await read_unpacked(request, limits)
         if claimed.startswith("image/"):
             called = Called([body], "row")
-        elif len(body) > _LARGE:
-            called = await asyncio.to_thread(_called, body, limits)
         else:
-            called = _called(body, limits)
+            size = len(body) if body.lstrip()[:1] == b"{" else 0
+            called = await converted(size, partial(_called, body, limits), limits)
     names = request.query_params.get("outputs")
     answers = await _answers(host, request, called.photos, names.split(",") if names else None)
     outputs = answers.outputs
@@ -248,7 +246,7 @@ def _called(body: bytes, limits: Limits) -> Called:
             '{"instances": [{"b64": "…"}]}; or a photo as the body'
         )
     if "instances" in told:
-        return Called(photos_of(_of_rows(told["instances"]), limits), "row")
+        return Called(photos_of(_of_rows(told["instances"], limits), limits), "row")
     return Called(photos_of(_of_columns(told["inputs"]), limits), "column")
 
 
@@ -263,10 +261,11 @@ def _document(body: bytes) -> dict[str, object]:
     return told
 
 
-def _of_rows(rows: object) -> Mapping[str, Array]:
+def _of_rows(rows: object, limits: Limits) -> Mapping[str, Array]:
     """Inputs of the row format: a value a photo, or an object with one named value a photo."""
     if not isinstance(rows, list) or not rows:
         raise RequestError("instances is no list with one item a photo at least")
+    check_count(len(rows), limits)
     first = rows[0]
     if not isinstance(first, dict) or is_file(first):
         return {INPUTS[0].name: dense(rows, "instances")}
@@ -297,7 +296,12 @@ def _of_columns(columns: object) -> Mapping[str, Array]:
 async def _examples(host: Host, request: Request) -> Photos:
     """The photos of `:classify` and `:regress`: of each example the one feature that is a file."""
     limits = host.settings.limits
-    told = _document(await read_unpacked(request, limits))
+    body = await read_unpacked(request, limits)
+    return await converted(len(body), partial(_of_examples, body, limits), limits)
+
+
+def _of_examples(body: bytes, limits: Limits) -> Photos:
+    told = _document(body)
     examples, context = told.get("examples"), told.get("context", {})
     if not isinstance(examples, list) or not isinstance(context, dict):
         raise RequestError(
