@@ -1,5 +1,6 @@
 """What a host does when things go wrong, with real processes."""
 
+import json
 import os
 import signal
 import socket
@@ -115,6 +116,8 @@ def test_draining_ends_in_time_whatever_a_client_holds_open(models, tmp_path):
     settings = {"sources": [models], "state": tmp_path / "state", "drain_seconds": 2}
     with running(settings) as host, slow_request(host):
         assert host.stop(15) == 0
+    (told,) = (line for line in host.log.read_text().splitlines() if "drain_seconds" in line)
+    assert json.loads(told)["requests"] == "1"
 
 
 def test_a_killed_worker_is_back_and_the_port_is_never_lost(models, tmp_path):

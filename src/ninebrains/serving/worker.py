@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 SETTINGS = "NINEBRAINS_SERVE_SETTINGS"
 """The environment variable in which a worker finds its settings, as JSON."""
 
+_log = logging.getLogger("ninebrains.serving")
+
 _LOOK_SECONDS = 0.5
+_LAST_SECONDS = 0.6  # before a worker is killed that does not end
 _MOST_BYTES = 4000  # what a pipe takes in one piece, whoever else writes to it
 
 
@@ -96,9 +100,22 @@ class Supervised:
             # Ctrl-C in a terminal reaches all processes; the supervisor is who decides.
             loop.remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            loop.add_signal_handler(signal.SIGUSR1, self._host.begin_drain)
+            loop.add_signal_handler(signal.SIGUSR1, self._begin_drain, loop)
             self._task = loop.create_task(self._tell())
         await self._app(scope, receive, send)
+
+    def _begin_drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._host.begin_drain()
+        seconds = self._host.settings.drain_seconds
+        loop.call_later(max(seconds / 2, seconds - _LAST_SECONDS), self._tell_of_cut_off)
+
+    def _tell_of_cut_off(self) -> None:
+        """Log how many requests will have no answer: the supervisor does not wait any longer."""
+        num = int(self._host.measures.gauges.get(("requests_in_flight",), 0))
+        if num:
+            _log.warning(
+                "requests take longer than drain_seconds and are cut off", extra={"requests": num}
+            )
 
     async def _tell(self) -> None:
         while not (self._host.is_ready or self._host.failure):
