@@ -128,6 +128,10 @@ def test_a_killed_worker_is_back_and_the_port_is_never_lost(models, tmp_path):
             os.kill(before[0], signal.SIGKILL)
             wait_until(lambda: len(set(host.workers()) - set(before)) == 1)
             load.wait(200)
+        told = [json.loads(line) for line in host.log.read_text().splitlines() if line[:1] == "{"]
+        (ended,) = [one for one in told if "ended unexpectedly" in one["event"]]
+        assert ended["pid"] == str(before[0])
+        assert len(told) == len(host.log.read_text().splitlines()) - 1  # but for "ready: ..."
         assert set(load.codes) == {200}
         assert load.refused == 0
         assert len(load.broken) <= 4  # those it was answering
@@ -230,6 +234,47 @@ def test_a_worker_that_never_gets_ready_is_not_started_for_ever(models, tmp_path
     with started(settings, environment={"PYTHONPATH": str(tmp_path)}) as host:
         assert host.process.wait(30) == 1
     assert "ended 3 times before it was ready" in host.log.read_text()
+
+
+def test_workers_that_cannot_start_again_are_tried_until_they_can(models, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "import ninebrains.serving.worker as worker\n"
+        "make = worker._make_host_and_app\n"
+        "def broken(*given, **named):\n"
+        f"    if os.path.exists({str(tmp_path / 'broken')!r}):\n"
+        "        raise ImportError('half of an update' + '\\udc80ä' * 5000)\n"
+        "    return make(*given, **named)\n"
+        "worker._make_host_and_app = broken\n"
+    )
+    settings = {"sources": [models], "state": tmp_path / "state", "workers": 2}
+    with running(settings, environment={"PYTHONPATH": str(tmp_path)}) as host:
+        (tmp_path / "broken").touch()
+        for pid in host.workers():
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: host.log.read_text().count("a worker cannot start") >= 4)
+        (tmp_path / "broken").unlink()
+        assert ask(host, "/livez").status_code == 200
+        wait_until(lambda: ask(host, "/readyz").status_code == 200)
+        lines = host.log.read_text().splitlines()
+        assert host.stop() == 0
+    told = [json.loads(line) for line in lines if not line.startswith("ready: ")]
+    assert any("half of an update" in one.get("why", "") for one in told)
+    assert any(one["event"] == "no worker answers" for one in told)
+
+
+def test_a_supervisor_that_fails_leaves_no_workers_behind(models, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "from ninebrains.serving.supervising import Supervisor\n"
+        "Supervisor._take_deaths = lambda self: self.interrupt_children and 1 / 0\n"
+    )
+    settings = {"sources": [models], "state": tmp_path / "state", "workers": 2}
+    with running(settings, environment={"PYTHONPATH": str(tmp_path)}) as host:
+        workers = host.workers()
+        os.kill(workers[0], signal.SIGKILL)
+        assert host.process.wait(20) != 0
+        assert not any(map(is_alive, workers))
+        assert refuses(host)
 
 
 @pytest.fixture

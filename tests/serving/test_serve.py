@@ -31,6 +31,15 @@ def test_a_host_answers_once_it_is_ready_and_ends_with_code_0(models, tmp_path):
     assert "ready: 2 brains" in host.log.read_text()
 
 
+def test_only_brains_that_can_be_asked_are_counted(tmp_path):
+    models = repository(tmp_path / "models", {"pets": [1]})
+    (models / "broken").mkdir()
+    (models / "broken" / "1.brain").write_bytes(b"no brain")
+    with running({"sources": [models], "state": tmp_path}) as host:
+        pass
+    assert "ready: 1 brains, 1 versions (1 refused, see the log) on http" in host.log.read_text()
+
+
 def test_a_port_that_is_taken_is_one_clear_line_and_code_2(models, tmp_path):
     with running({"sources": [models], "state": tmp_path / "a"}) as host:
         again = {**host.settings, "state": tmp_path / "b"}

@@ -175,8 +175,9 @@ def test_changed_settings_are_taken_over_by_every_worker(tmp_path):
         host.process.send_signal(signal.SIGHUP)
         until(lambda: all(asked(host) == 401 for _ in range(20)))
         log = host.log.read_text()
-        assert "settings taken over: public" in log
-        assert "need a restart: workers" in log
+        taken = next(line for line in log.splitlines() if "settings taken over" in line)
+        assert json.loads(taken)["changed"] == "public"
+        assert json.loads(taken)["needs_restart"] == "workers"
         file.write_text("public = 5")  # changes nothing
         host.process.send_signal(signal.SIGHUP)
         until(lambda: "host.toml: public" in host.log.read_text())

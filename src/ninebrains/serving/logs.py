@@ -55,12 +55,13 @@ class Visit(NamedTuple):
     brains: Sequence[str]
 
 
-def start(level: str, stream: TextIO | None = None) -> None:
+def start(level: str, stream: TextIO | None = None, *, with_requests: bool = True) -> None:
     """Let this process log to standard error from now on, those that serve beneath it included.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
         stream: to write to in place of standard error.
+        with_requests: requests as well, by a thread that a forked process would not have.
     """
     out = sys.stderr if stream is None else stream
     is_plain = out.isatty()
@@ -76,7 +77,8 @@ def start(level: str, stream: TextIO | None = None) -> None:
         logger.propagate = True
     for name in _DEAR:  # at lower levels they tell of URLs and bodies
         logging.getLogger(name).setLevel(logging.WARNING)
-    access.open(out, is_plain=is_plain)
+    if with_requests:
+        access.open(out, is_plain=is_plain)
 
 
 def redact(text: str) -> str:

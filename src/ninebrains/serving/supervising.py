@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import secrets
 import shutil
@@ -30,6 +31,7 @@ from ninebrains.errors import NinebrainsError, SettingsError
 from ninebrains.serving.checking import check
 from ninebrains.serving.grpc.ports import reserve
 from ninebrains.serving.ledger import Ledger
+from ninebrains.serving.logs import start
 from ninebrains.serving.reloading import Origin, Reloading, origin_to_json
 from ninebrains.serving.settings import Settings
 from ninebrains.serving.state import state_file, weights_folder
@@ -49,10 +51,15 @@ _SO_ATTACH_FILTER = 26  # of Linux; Python has no name for it
 _BPF_RETURN = 0x06
 _MOST_FAILED_STARTS = 3
 _LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_ALONE_SECONDS = 4.0
+"""Where no other worker is left: clients wait for whoever comes."""
 _BACKLOG = 2048
 _BUFFER_BYTES = 2**19
 """How much is read at once, and the most that headers may have before the guard sees them: small
 buffers would hand photos over in many pieces, each of which costs as much as a small request."""
+
+
+_log = logging.getLogger("ninebrains.serving")
 
 
 @dataclass
@@ -78,6 +85,7 @@ def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -
         reserved = reserve(settings.address, settings.grpc_port)  # held while workers come and go
         settings = settings.model_copy(update={"grpc_port": reserved.getsockname()[1]})
         given = {**given, "grpc_port": settings.grpc_port}
+    start(settings.log_level, with_requests=False)
     origin = Origin(given, file, secrets.token_hex(8))
     receiving, telling = Pipe(duplex=False)
     supervisor = Supervisor(settings, listening, partial(_reload, settings, origin))
@@ -86,7 +94,11 @@ def supervise(settings: Settings, given: Mapping[str, Any], file: Path | None) -
     loader = partial(make_supervised, *told, os.getpid(), telling)
     weights = weights_folder(settings)
     shutil.rmtree(weights, ignore_errors=True)  # of a host that was killed
-    supervisor.serve(target_loader=loader, wrap_loader=False)
+    try:
+        supervisor.serve(target_loader=loader, wrap_loader=False)
+    except BaseException:
+        supervisor.kill_all()  # or they would hold the port, with nobody to look after them
+        raise
     shutil.rmtree(weights, ignore_errors=True)
     return supervisor.exit_code
 
@@ -102,11 +114,10 @@ def _reload(settings: Settings, origin: Origin) -> None:
         finally:
             ledger.close()
     except NinebrainsError as error:
-        _tell(f"error: {error}\nThe settings are as before.")
+        _log.error("settings are as before", extra={"why": str(error)})
         return
-    _tell("settings taken over: " + (", ".join(told.changed) or "none has changed"))
-    if told.needs_restart:
-        _tell("settings that need a restart: " + ", ".join(told.needs_restart))
+    changed, needs_restart = (", ".join(some) for some in (told.changed, told.needs_restart))
+    _log.info("settings taken over", extra={"changed": changed, "needs_restart": needs_restart})
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -189,10 +200,11 @@ class Supervisor(MPServer):
                 message = orjson.loads(receiving.recv_bytes())
             except (EOFError, OSError):
                 return
-            if "failed" in message:
-                _tell(f"error: {message['failed']}")
-                if not self._was_ready:
-                    self._give_up(2)
+            if "failed" in message and self._was_ready:
+                _log.error("a worker cannot start", extra={"why": message["failed"]})
+            elif "failed" in message:
+                _tell_at_start(message["failed"])
+                self._give_up(2)
             else:
                 self._ready.add(message["ready"])
                 if not self._was_ready and len(self._ready) >= self.workers:
@@ -205,11 +217,13 @@ class Supervisor(MPServer):
         url = f"{scheme}://{host}:{self.bind_port}"
         grpc = self._settings.grpc_port
         also = "" if grpc is None else f", gRPC on port {grpc}"
-        print(  # noqa: T201 - the one line that says where it is
-            f"ready: {message['brains']} brains, {message['versions']} versions on {url}{also}; "
-            f"pages at {url}/docs",
-            flush=True,
-        )
+        refused = f" ({message['refused']} refused, see the log)" if message["refused"] else ""
+        with suppress(OSError):  # nobody reads it
+            print(  # noqa: T201 - the one line that says where it is
+                f"ready: {message['brains']} brains, {message['versions']} versions{refused} on "
+                f"{url}{also}; pages at {url}/docs",
+                flush=True,
+            )
 
     def _init_shared_socket(self) -> None:
         # One socket for all, as the server has it where an address cannot be bound twice: of the
@@ -224,10 +238,14 @@ class Supervisor(MPServer):
         """End in good order; when told again, at once."""
         if self.interrupt_signal:
             self.exit_code = 1
-            for worker in list(self.wrks):
-                worker.kill()  # type: ignore[no-untyped-call]
+            self.kill_all()
         self.interrupt_signal = True
         self.main_loop_interrupt.set()
+
+    def kill_all(self) -> None:
+        """End all workers at once."""
+        for worker in list(self.wrks):
+            worker.kill()  # type: ignore[no-untyped-call]
 
     def _give_up(self, code: int) -> None:
         self.exit_code = code
@@ -261,14 +279,28 @@ class Supervisor(MPServer):
             self.main_loop_interrupt.clear()
             if self.reload_signal:
                 self.reload_signal = False
-                self._reload_settings()
+                try:
+                    self._reload_settings()
+                except Exception:  # noqa: BLE001 - workers must not lose who looks after them
+                    _log.exception("internal")
             self._take_deaths()
-            for index, fate in enumerate(self._fates):
-                if fate.due is not None and fate.due <= time.monotonic():
-                    fate.due = None
-                    waits = bool(self._ready)
-                    self.wrks[index] = self._start(index, spawn_target, target_loader, waits)
+            self._start_due(spawn_target, target_loader)
         self._linger()
+
+    def _start_due(
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., ASGIApp]
+    ) -> None:
+        for index, fate in enumerate(self._fates):
+            if fate.due is None or fate.due > time.monotonic():
+                continue
+            fate.due = None
+            waits = bool(self._ready)
+            try:
+                self.wrks[index] = self._start(index, spawn_target, target_loader, waits)
+            except OSError as error:  # no memory, or too many processes
+                fate.failures += 1
+                self._put_off(fate)
+                _log.error("a worker cannot start", extra={"why": str(error)})
 
     def _seconds_to_next(self) -> float | None:
         due = [fate.due for fate in self._fates if fate.due is not None]
@@ -284,12 +316,23 @@ class Supervisor(MPServer):
             if self.interrupt_signal:
                 return
             if not self._was_ready and fate.failures >= _MOST_FAILED_STARTS:
-                _tell(f"error: worker {index + 1} ended {fate.failures} times before it was ready")
+                told_times = f"ended {fate.failures} times before it was ready"
+                _tell_at_start(f"worker {index + 1} {told_times}")
                 self._give_up(1)
                 return
-            pause = 0.0 if was_ready else min(2.0 ** (fate.failures - 1), _LONGEST_PAUSE_SECONDS)
-            fate.due = time.monotonic() + pause
-            _tell(f"worker {index + 1} (process {pid}) ended unexpectedly; starting another one")
+            pause = self._put_off(fate, at_once=was_ready)
+            told = {"worker": index + 1, "pid": pid, "pause_seconds": pause}
+            _log.warning("worker ended unexpectedly; another one is started", extra=told)
+            if not self._ready:
+                _log.error("no worker answers", extra={"pause_seconds": pause})
+
+    def _put_off(self, fate: _Fate, *, at_once: bool = False) -> float:
+        """Have a worker started again, after a pause that doubles while it fails; its seconds."""
+        longest = _LONGEST_PAUSE_SECONDS if self._ready else _LONGEST_PAUSE_ALONE_SECONDS
+        doublings = min(fate.failures - 1, 10)  # in the end the power would be larger than a float
+        pause = 0.0 if at_once else min(2.0**doublings, longest)
+        fate.due = time.monotonic() + pause
+        return pause
 
     def _linger(self) -> None:
         for worker in self.wrks:
@@ -305,5 +348,6 @@ class Supervisor(MPServer):
         self.interrupt_children.clear()
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+def _tell_at_start(text: str) -> None:
+    """One line for people on why there is no host, as all verbs say it."""
+    print(f"error: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -31,7 +31,7 @@ _log = logging.getLogger("ninebrains.serving")
 
 _LOOK_SECONDS = 0.5
 _LAST_SECONDS = 0.6  # before a worker is killed that does not end
-_MOST_BYTES = 4000  # what a pipe takes in one piece, whoever else writes to it
+_MOST_LETTERS = 3000  # a pipe takes 4 KiB in one piece, whoever else writes to it
 
 
 def make() -> ASGIApp:
@@ -62,6 +62,10 @@ def make_supervised(
         host, app = _make_host_and_app(origin_from_json(origin), waits=waits)
     except NinebrainsError as error:
         say(telling, {"failed": str(error)})
+        sys.exit(1)
+    except Exception as error:
+        logging.getLogger("ninebrains.serving").exception("internal")
+        say(telling, {"failed": f"internal error: {type(error).__name__}: {error}"})
         sys.exit(1)
     return Supervised(host, app, telling)
 
@@ -125,9 +129,15 @@ class Supervised:
             os.kill(os.getpid(), signal.SIGTERM)
             return
         versions = self._host.catalog.versions
-        ready = {name: list(self._host.catalog.ready(name)) for name in versions}
-        num = sum(map(len, ready.values()))
-        say(self._telling, {"ready": os.getpid(), "brains": len(ready), "versions": num})
+        told: dict[str, object] = {
+            "ready": os.getpid(),
+            "brains": len(self._host.catalog.names),
+            "versions": sum(len(self._host.catalog.ready(name)) for name in versions),
+            "refused": sum(
+                v.state == "failed" for some in versions.values() for v in some.values()
+            ),
+        }
+        say(self._telling, told)
 
 
 def _share(text: str, run: str) -> None:
@@ -143,7 +153,13 @@ def _share(text: str, run: str) -> None:
 def say(telling: Connection, message: dict[str, object]) -> None:
     """Tell the supervisor something; if it is gone, nobody needs to know."""
     with suppress(OSError):
-        telling.send_bytes(json.dumps(message).encode()[:_MOST_BYTES])
+        short = {
+            name: value.encode(errors="replace").decode()[:_MOST_LETTERS]
+            if isinstance(value, str)
+            else value
+            for name, value in message.items()
+        }
+        telling.send_bytes(json.dumps(short).encode())
 
 
 def _end_with(parent: int) -> None:
