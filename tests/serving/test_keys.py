@@ -3,6 +3,9 @@
 import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 
@@ -238,6 +241,57 @@ def test_no_more_requests_are_open_than_allowed():
         allowance.begin()
     allowance.end()
     allowance.begin()
+
+
+def test_workers_count_the_requests_a_second_of_a_key_together(ledger, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    settings = Settings(workers=4, **in_settings("infer", requests_per_second=8))
+    workers = [Keys(ledger, settings).check(FIXED, "infer").allowance for _ in range(4)]
+
+    def granted(order):
+        count = 0
+        for index in order:
+            with suppress(OverloadError):
+                workers[index].begin()
+                count += 1
+        return count
+
+    assert granted([0] * 20) == 8  # all of them may come to one worker
+    assert granted([1, 2, 3]) == 0
+    now[0] += 0.5
+    assert granted([1, 1, 1, 2] * 10) == 4
+    with pytest.raises(OverloadError, match="8 times a second") as of:
+        workers[3].begin()
+    assert of.value.retry_seconds == pytest.approx(1 / 8)
+    now[0] = 5.0  # the machine was started anew
+    assert granted([3] * 20) == 8
+
+
+def test_processes_at_once_never_take_more_than_there_is(tmp_path):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from ninebrains.serving.allowance import SharedBuckets\n"
+        "shared = SharedBuckets(Path(sys.argv[1]))\n"
+        "print(sum(not shared.take(3, 1e-6, 500.0) for _ in range(2000)))\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "allowances")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert sum(int(one.communicate()[0]) for one in running) == 500
+
+
+def test_each_worker_grants_its_share_where_they_cannot_count_together(ledger, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("time.monotonic", lambda: 5.0)
+    settings = Settings(workers=4, **in_settings("infer", requests_per_second=8))
+    allowance = Keys(ledger, settings).check(FIXED, "infer").allowance
+    monkeypatch.setattr("os.pwrite", full)
+    allowance.begin()
+    allowance.begin()
+    with pytest.raises(OverloadError):
+        allowance.begin()
 
 
 def test_each_worker_grants_its_share(ledger):

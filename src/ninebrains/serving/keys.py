@@ -4,7 +4,8 @@ A key is `nb_` and 43 characters that stand for 256 random bits. Only its SHA-25
 secret has as many bits as the hash, so there is nothing to guess and a slow hash would add nothing.
 
 Keys stand in the ledger (`ninebrains keys add`), where every worker sees a change at once, and in
-the settings, by hash. Limits of a key are those of the whole host: each worker grants its share.
+the settings, by hash. Limits of a key are those of the whole host: its workers count the requests a
+second together, and each grants its share of those at once.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import get_args
 
 from ninebrains.errors import AccessError, MissingError, RequestError
-from ninebrains.serving.allowance import Allowance
+from ninebrains.serving.allowance import Allowance, SharedBuckets
 from ninebrains.serving.ledger import Ledger
 from ninebrains.serving.settings import Key, Scope, Settings
 
@@ -92,7 +94,8 @@ class Keys:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._holders: dict[bytes, tuple[bytes, Holder]] = {}
-        self._granted: dict[str, tuple[Key, int, Allowance]] = {}
+        self._granted: dict[str, tuple[Key, int, int, Allowance]] = {}
+        self._buckets: SharedBuckets | None = None
         self.is_local = is_loopback(settings.address)
         self.nobody = Holder("", frozenset())
         self._load()
@@ -212,8 +215,11 @@ class Keys:
         with self._lock:
             settings = self._settings
             known = dict(settings.keys)
+            # Odd places are for keys of the settings, even ones for those of the ledger.
+            places = {name: 2 * index + 1 for index, name in enumerate(sorted(known))}
             with self._ledger.reading() as rows:
-                for row in rows.execute("SELECT * FROM keys"):
+                for row in rows.execute("SELECT rowid, * FROM keys"):
+                    places.setdefault(row["name"], 2 * row["rowid"])
                     known.setdefault(
                         row["name"],
                         Key(
@@ -224,7 +230,7 @@ class Keys:
                         ),
                     )
             self._granted = {
-                name: self._grant(name, key, settings.workers)
+                name: self._grant(name, key, settings.workers, places[name])
                 for name, key in known.items()
                 if key.requests_per_second is not None or key.at_once is not None
             }
@@ -236,25 +242,33 @@ class Keys:
                 for digest in [bytes.fromhex(key.sha256)]
             }
 
-    def _grant(self, name: str, key: Key, workers: int) -> tuple[Key, int, Allowance]:
-        """A worker's share; what was counted so far is kept while the limits stay as they are."""
+    def _grant(
+        self, name: str, key: Key, workers: int, place: int
+    ) -> tuple[Key, int, int, Allowance]:
+        """What a worker grants; what it counted is kept while the limits stay as they are."""
         before = self._granted.get(name)
-        if before is not None and before[:2] == (key, workers):
+        if before is not None and before[:3] == (key, workers, place):
             return before
-        rate = key.requests_per_second
-        return (
-            key,
-            workers,
-            Allowance(
-                name,
-                None if rate is None else rate / workers,
-                None if key.at_once is None else max(1, key.at_once // workers),
-            ),
+        allowance = Allowance(
+            name,
+            key.requests_per_second,
+            None if key.at_once is None else max(1, key.at_once // workers),
+            shared=self._shared() if workers > 1 else None,
+            place=place,
+            share=1 / workers,
         )
+        return key, workers, place, allowance
+
+    def _shared(self) -> SharedBuckets | None:
+        """Where workers count together; None where that cannot be, and each grants its share."""
+        if self._buckets is None:
+            with suppress(OSError):
+                self._buckets = SharedBuckets(self._ledger.path.with_name("allowances"))
+        return self._buckets
 
     def _allowance(self, name: str) -> Allowance | None:
         granted = self._granted.get(name)
-        return None if granted is None else granted[2]
+        return None if granted is None else granted[3]
 
 
 def is_loopback(address: str) -> bool:
