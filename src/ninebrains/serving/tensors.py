@@ -168,16 +168,25 @@ def photos_of(inputs: Mapping[str, Array], limits: Limits) -> Photos:
     Raises:
         RequestError: there are none or several inputs, too many photos, or it is neither.
     """
-    if len(inputs) != 1:
-        raise RequestError(
-            f"got {len(inputs)} inputs; expected exactly one: image (photo files) or pixels "
-            "(RGB, uint8 [N, H, W, 3])"
-        )
+    check_inputs(len(inputs))
     ((name, array),) = inputs.items()
     name = _short(name)
     if array.dtype == object or (array.dtype == np.uint8 and array.ndim in (1, 2)):
         return _files(name, array, limits)
     return _pixels(name, array, limits)
+
+
+def check_inputs(count: int) -> None:
+    """Refuse several inputs, and none at all.
+
+    Raises:
+        RequestError: so it is.
+    """
+    if count != 1:
+        raise RequestError(
+            f"got {count:,} inputs; expected exactly one: image (photo files) or pixels "
+            "(RGB, uint8 [N, H, W, 3])"
+        )
 
 
 def check_count(count: int, limits: Limits) -> None:

@@ -93,15 +93,6 @@ def check_listed(name: str, count: int) -> None:
         )
 
 
-def num_to_read(request: Message) -> int:
-    """Bytes of a PredictRequest's lists of numbers; what comes as raw bytes takes a sixteenth."""
-    raw = sum(
-        len(tensor.tensor_content) + sum(map(len, tensor.string_val))
-        for tensor in request.inputs.values()
-    )
-    return int(request.ByteSize()) - raw + raw // 16
-
-
 def tensor_of(array: Array) -> Message:
     """An array as a TensorProto; one of objects holds strings."""
     number = _NUMBERS[BYTES if array.dtype == object else array.dtype.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from ninebrains.serving.grpc.examples import files_of
 from ninebrains.serving.grpc.messages import Message, message
 from ninebrains.serving.grpc.tensor_protos import (
     array_of,
-    num_to_read,
     number_of,
     shape_of,
     tensor_of,
@@ -24,6 +24,7 @@ from ninebrains.serving.tensors import (
     Tensor,
     TensorAnswers,
     answer_tensors,
+    check_inputs,
     photos_of,
     signature_at,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ninebrains.serving.settings import Limits
 
 DEFAULT = "serving_default"
+_MOST_AXES = 8
 _PREDICTIONS = "x-prediction-ids"
 """Trailing metadata: the prediction ids of the answer, with commas between. Left out where there
 are too many for a header; the output `prediction_id` holds them too."""
@@ -50,7 +52,11 @@ def services(desk: Desk) -> list[Message]:
         spec = request.model_spec
         _check_signature(spec)
         limits = host.settings.limits
-        photos = await converted(num_to_read(request), partial(_photos, request, limits), limits)
+        check_inputs(len(request.inputs))
+        (tensor,) = request.inputs.values()
+        # Numbers are read that quickly here, in lists as well, that a million is not large.
+        size = math.prod(dim.size for dim in tensor.tensor_shape.dim[:_MOST_AXES]) // 16
+        photos = await converted(size, partial(_photos, request, limits), limits)
         made = await _answers(host, spec, photos, call, list(request.output_filter))
         reply = message("tensorflow.serving.PredictResponse")()
         for name, array in made.outputs.items():
