@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _CLOSE = (b"connection", b"close")
+_GONE = 499  # as the access log has it: the client left, and nobody was there to answer
 _FAMILIES = frozenset(
     ("infer", "v1", "v2", "brains", "feedback", "drift", "admin", "livez", "readyz", "metrics")
 )
@@ -81,7 +82,7 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, host = time.perf_counter(), 500, self._host
+        began, status, host = time.perf_counter(), _GONE, self._host
         measures = host.measures
 
         async def sending(message: Message) -> None:
@@ -95,6 +96,9 @@ class Measured:
         measures.shift("requests_in_flight", by=1)
         try:
             await self._app(scope, receive, sending)
+        except Exception:
+            status = 500
+            raise
         finally:
             measures.shift("requests_in_flight", by=-1)
             route = family_of(scope["path"])
