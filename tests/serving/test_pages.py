@@ -15,7 +15,7 @@ from tests.serving.making import put, repository, running
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/asking.md", "docs/serving.md", "docs/traffic.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ADDRESS = re.compile(r"localhost:8[05]0[01]")
+ADDRESS = re.compile(r"(localhost|host\.example):8[05]0[01]")
 
 
 def commands(page):
