@@ -30,7 +30,7 @@ def main(asked: Asked) -> None:
         found: dict[str, list[Measured]] = {}
         for _ in range(repeats):
             for server in SERVERS[:1]:
-                with serving(server, given, server.settings[0]) as (port, _process):
+                with serving(server, given) as (port, _process):
                     told = {"port": port, "name": given.names[0], "count": count}
                     once = in_process("overhead", asked.folder, "serving", **told)
                     found.setdefault(server.title, []).append(once)

@@ -53,7 +53,7 @@ def _on_trunk(asked: Asked, trunk: str) -> dict[str, object]:
     file = asked.folder / "one.jpg"
     file.write_bytes(photo)
     ours = SERVERS[0]
-    with serving(ours, given, ours.settings[0]) as (port, _):
+    with serving(ours, given) as (port, _):
         send(listed, port, connections=8, seconds=2)
         capacity = send(listed, port, connections=8, seconds=asked.quickly(10, 3)).rate
         quiet = median(_lone(port, path, photo) for _ in range(30))

@@ -73,7 +73,7 @@ class Server:
 
     Attributes:
         name: of the product.
-        settings: (processes, threads of one network's run) to try.
+        setting: (processes, threads of one network's run).
         command: from the given, (processes, threads) and the port.
         prepare: a request from a photo and the names of brains, "" for all.
         ready: the path that answers 200 when it can be asked.
@@ -82,7 +82,7 @@ class Server:
     """
 
     name: str
-    settings: Sequence[tuple[int, int]]
+    setting: tuple[int, int]
     command: Callable[[Given, tuple[int, int], int], list[str]]
     prepare: Callable[[bytes, str], Prepared]
     ready: str
@@ -202,9 +202,9 @@ def _mlserver(given: Given, setting: tuple[int, int], port: int) -> list[str]:
     return [str(_python_of("mlserver").with_name("mlserver")), "start", str(folder)]
 
 
-_PROCESSES = ((2, 1), (1, 2))
+_PROCESSES = (os.cpu_count() or 1, 1)
 SERVERS = (
-    Server("ninebrains", ((1, 0),), _ours, _raw, "/readyz"),
+    Server("ninebrains", (1, 0), _ours, _raw, "/readyz"),
     Server("fastapi", _PROCESSES, _fastapi, _raw, "/ready", "fastapi"),
     Server("fastapi", _PROCESSES, _fastapi, _raw, "/ready", "fastapi", "ours"),
     Server("litserve", _PROCESSES, _peer("litserve"), _form, "/health", "litserve"),
@@ -232,12 +232,12 @@ def present() -> list[Server]:
 
 @contextmanager
 def serving(
-    server: Server, given: Given, setting: tuple[int, int], environment: Mapping[str, str] = {}
+    server: Server, given: Given, environment: Mapping[str, str] = {}
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A running server's port and process; it is there until the block ends."""
     port = free_port()
     log = given.folder / f"{server.name}.log"
-    command = server.command(given, setting, port)
+    command = server.command(given, server.setting, port)
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
@@ -246,7 +246,9 @@ def serving(
             start_new_session=True,
             env={
                 **os.environ,
-                **(given.for_peer(*setting, port, server.decoding) if server.package else {}),
+                **(
+                    given.for_peer(*server.setting, port, server.decoding) if server.package else {}
+                ),
                 **environment,
             },
         )

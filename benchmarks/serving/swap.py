@@ -67,7 +67,7 @@ def _on_trunk(asked: Asked, trunk: str) -> dict[str, object]:
     wanted = int(asked.quickly(1000, 12))
     seen = _Seen()
     ours = SERVERS[0]
-    with serving(ours, given, ours.settings[0], _WATCH) as (port, process):
+    with serving(ours, given, _WATCH) as (port, process):
         changing = _Changing(asked.folder / "models" / "changing", brains[NUM_OTHERS:], port)
         changing.next()
         others = _requests(asked.folder / "requests/others", given.names)
@@ -75,7 +75,7 @@ def _on_trunk(asked: Asked, trunk: str) -> dict[str, object]:
         with _watched(process.pid, seen):
             while seen.swaps < wanted:
                 seconds = asked.quickly(15, 3)
-                seen.quiet.append(_both(others, own, port, seconds)[0])
+                seen.quiet.append(_both(others, own, port, seconds / 3)[0])
                 busy, mine = _while_changing(changing, seen, (others, own), port, seconds)
                 seen.busy.append(busy)
                 seen.changing.append(mine)
