@@ -187,7 +187,7 @@ def _row(trunk: str, seen: _Seen) -> dict[str, object]:
         {
             "trunk": trunk,
             "swaps": seen.swaps,
-            "requests_of_others": sum(round(one.rate) for one in seen.busy),
+            "answers_per_s_changing": median(one.rate for one in seen.busy),
             "failed": sum(one.errors for one in (*seen.quiet, *seen.busy, *seen.changing)),
             "others_p99_quiet_ms": median(one.p99_ms for one in seen.quiet),
             "others_p99_changing_ms": median(one.p99_ms for one in seen.busy),
