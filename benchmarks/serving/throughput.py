@@ -53,13 +53,13 @@ class _Comparison:
         self._trunk = trunk
         self._brains = make_brains(trunk, NUM_BRAINS, asked.folder)
         self._servers = present()
-        self._seconds = asked.quickly(4, 3)
+        self._seconds = asked.quickly(3, 3)
         self._found: Found = {}
         self._bare: dict[str, list[float]] = {"web": [], "phone": []}
 
     def rows(self) -> list[dict[str, object]]:
         """Measure, and say what was found."""
-        repeats = int(self._asked.quickly(2, 1))
+        repeats = int(self._asked.quickly(3, 1))
         for repeat in range(repeats):
             for kind, rates in self._bare.items():
                 rates.append(self._bare_rate(kind))
