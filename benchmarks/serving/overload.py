@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.mind.brains import make_brains
 from benchmarks.mind.figures import percentile
-from benchmarks.mind.measuring import Asked, Measured, rounded, start
+from benchmarks.mind.measuring import Asked, command_line, rounded
 from benchmarks.running import median
 from benchmarks.serving.load import Prepared, need_wrk, send, write_requests
 from benchmarks.serving.photos import web_photos
@@ -37,11 +37,6 @@ def main(asked: Asked) -> None:
     if shutil.which("hey") is None:
         raise SystemExit("this benchmark needs hey (Debian: apt install hey)")
     asked.report("serving_overload", [_on_trunk(asked, trunk) for trunk in asked.trunks])
-
-
-def measure() -> Measured:
-    """Nothing is measured in processes of our own: the host, wrk and hey have theirs."""
-    raise NotImplementedError
 
 
 def _on_trunk(asked: Asked, trunk: str) -> dict[str, object]:
@@ -112,4 +107,5 @@ def _lone(port: int, path: str, photo: bytes) -> float:
 
 
 if __name__ == "__main__":
-    start(main, measure)
+    with command_line("benchmarks.serving.overload") as asked_for:
+        main(asked_for)

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.mind.brains import make_brains
 from benchmarks.mind.figures import slope
-from benchmarks.mind.measuring import Asked, Measured, ratio, rounded, start
+from benchmarks.mind.measuring import Asked, command_line, ratio, rounded
 from benchmarks.running import median
 from benchmarks.serving.load import Load, Prepared, need_wrk, send, write_requests
 from benchmarks.serving.photos import web_photos
@@ -54,11 +54,6 @@ def main(asked: Asked) -> None:
     need_wrk()
     rows = [_on_trunk(asked, trunk) for trunk in asked.trunks]
     asked.report("serving_swap", rows)
-
-
-def measure() -> Measured:
-    """Nothing is measured in processes of our own: the host and wrk have theirs."""
-    raise NotImplementedError
 
 
 def _on_trunk(asked: Asked, trunk: str) -> dict[str, object]:
@@ -205,4 +200,5 @@ def _row(trunk: str, seen: _Seen) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    start(main, measure)
+    with command_line("benchmarks.serving.swap") as asked_for:
+        main(asked_for)

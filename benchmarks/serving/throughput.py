@@ -53,7 +53,7 @@ class _Comparison:
         self._trunk = trunk
         self._brains = make_brains(trunk, NUM_BRAINS, asked.folder)
         self._servers = present()
-        self._seconds = asked.quickly(3, 3)
+        self._seconds = 3.0
         self._found: Found = {}
         self._bare: dict[str, list[float]] = {"web": [], "phone": []}
 
