@@ -26,7 +26,7 @@ SMALLEST_WEIGHTS = 16_384
 damage (first layers, and filters for each channel)."""
 
 _SMALLEST_HALF = 256
-_SMALLEST_SHARED = 256
+_SMALLEST_SHARED = 64
 _HEAD = "head/"
 _HEAD_WEIGHTS = ("head/weights", "head/weights_1x1")
 _LEVELS = 127
