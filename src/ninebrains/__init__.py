@@ -19,6 +19,7 @@ from ninebrains.errors import (
     ClosedError,
     DataError,
     DeadlineError,
+    ExportError,
     ExtraError,
     HostError,
     MissingError,
@@ -33,6 +34,7 @@ from ninebrains.errors import (
 if TYPE_CHECKING:
     from ninebrains.brains import Brain, Inference, Instance, load
     from ninebrains.connecting import RemoteHost, connect
+    from ninebrains.exporting import ExportRecipe, Gate, Receipt, export, verify
     from ninebrains.images import Contract, Limits, prepare
     from ninebrains.mind import Guest, Inferences, Mind, import_model
     from ninebrains.photos import read_dataset
@@ -53,7 +55,10 @@ __all__ = [
     "Contract",
     "DataError",
     "DeadlineError",
+    "ExportError",
+    "ExportRecipe",
     "ExtraError",
+    "Gate",
     "Guest",
     "HostError",
     "Inference",
@@ -66,6 +71,7 @@ __all__ = [
     "OutputError",
     "OverloadError",
     "PhotoError",
+    "Receipt",
     "Recipe",
     "RemoteHost",
     "RequestError",
@@ -73,6 +79,7 @@ __all__ = [
     "add_trunk",
     "connect",
     "evaluate",
+    "export",
     "import_model",
     "import_trunk",
     "list_trunks",
@@ -81,11 +88,13 @@ __all__ = [
     "prepare",
     "read_dataset",
     "train",
+    "verify",
 ]
 
 _HOMES = {
     "ninebrains.brains": ("Brain", "Inference", "Instance", "load"),
     "ninebrains.connecting": ("RemoteHost", "connect"),
+    "ninebrains.exporting": ("ExportRecipe", "Gate", "Receipt", "export", "verify"),
     "ninebrains.images": ("Contract", "Limits", "prepare"),
     "ninebrains.mind": ("Guest", "Inferences", "Mind", "import_model"),
     "ninebrains.photos": ("read_dataset",),

@@ -6,6 +6,7 @@
     ├── TrunkError      a backbone that cannot be imported, found or trusted
     ├── BrainError      a brain file that is damaged, hostile, too new or misused
     ├── OutputError     a result that cannot be written where it was asked for
+    ├── ExportError     an export that does not answer as its brain does, or was changed since
     ├── OverloadError   a request refused at once, because too many are waiting
     ├── DeadlineError   a request that could not be answered by its deadline
     ├── ClosedError     a request to a mind that is closed or closing
@@ -45,6 +46,10 @@ class BrainError(NinebrainsError):
 
 class OutputError(NinebrainsError):
     """A result that cannot be written where it was asked for."""
+
+
+class ExportError(NinebrainsError):
+    """An export that does not answer as its brain does, or is not what its receipt is about."""
 
 
 class OverloadError(NinebrainsError):

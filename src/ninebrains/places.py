@@ -7,6 +7,7 @@ which is how servers, containers and tests get a place of their own.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -116,6 +117,72 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty hidden neighbour of `path` to be filled, and put it in the place of `path`.
+
+    A reader sees the old folder or the whole new one, never a part; a killed writer leaves the old
+    folder, and a failure inside leaves nothing else behind.
+
+    Raises:
+        OutputError: it cannot be written (no permission, disk full).
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{path.name[:80]}."
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix, suffix=".tmp"))
+        yield temporary
+        _make_readable(temporary)
+        _swap_folders(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"could not write {path}: {error.strerror or error}. Nothing was changed; "
+            "free some space or choose another place."
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_readable(folder: Path) -> None:
+    """Give the folder the permissions of a new one; a temporary folder is for its owner alone."""
+    probe = folder / ".probe"
+    probe.mkdir()
+    folder.chmod(probe.stat().st_mode & 0o777)
+    probe.rmdir()
+
+
+def _swap_folders(new: Path, path: Path) -> None:
+    """Put `new` at `path`; what was there takes its place, to be deleted."""
+    if not os.path.lexists(path):
+        new.rename(path)
+    elif not _exchange(new, path):
+        # Two steps: whoever is killed between them leaves the old folder under its hidden name.
+        aside = new.with_name(new.name.removesuffix(".tmp") + ".old")
+        path.rename(aside)
+        try:
+            new.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step (renameat2); False where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    at_current_folder, rename_exchange = -100, 2
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    names = (os.fsencode(one.absolute()), os.fsencode(other.absolute()))
+    return rename is not None and not rename(
+        at_current_folder, names[0], at_current_folder, names[1], rename_exchange
+    )
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ninebrains.cli import brain, data, feedback, keys, trunk
+from ninebrains.cli import brain, data, export, feedback, keys, trunk
 from ninebrains.cli.bench import bench
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
@@ -30,6 +30,7 @@ app.command(cls=SeveralWords)(run)
 app.command()(serve)
 app.command()(bench)
 app.command()(tune)
+app.add_typer(export.app, name="export")
 app.add_typer(trunk.app, name="trunk")
 app.add_typer(brain.app, name="brain")
 app.add_typer(data.app, name="data")

@@ -6,12 +6,14 @@ README and the receipt, and gives the folder its name once the artefact was seen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ninebrains.brains import Brain
 from ninebrains.errors import BrainError
+from ninebrains.exporting.answers import Answers
 from ninebrains.images import Pixels
 
 Precision = Literal["fp32", "fp16", "int8-weights", "int8"]
@@ -105,6 +107,21 @@ class Target(Protocol):
 
         Raises:
             BrainError: the brain holds what the target cannot take; the operator is named.
+        """
+
+    def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:
+        """What the artefact itself gives for photos, from their bytes on; see `running.ask_runner`.
+
+        Args:
+            folder: of the export, complete but for the receipt.
+            brain: which of the brains in it, by place.
+            photos: paths.
+
+        Returns:
+            The answers, or None where its runtime does not exist on this machine.
+
+        Raises:
+            ExportError: it cannot be opened or run.
         """
 
     def usage(self, outputs: tuple[str, ...]) -> str:

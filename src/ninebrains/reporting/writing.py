@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ninebrains.brains import Brain
 from ninebrains.brains.manifest import Metrics
-from ninebrains.photos import printable, shortened
 from ninebrains.places import check_page, write_page
-from ninebrains.reporting import charts, wording
 from ninebrains.reporting.galleries import Selection, select
 from ninebrains.reporting.headline import make_headline, was_unseen
+from ninebrains.reporting.pages import render_page
 from ninebrains.reporting.pictures import Pictures, take_pictures
 from ninebrains.reporting.tables import (
     confusion_matrix,
@@ -24,9 +19,6 @@ from ninebrains.reporting.tables import (
     worst_confusions,
 )
 from ninebrains.training.record import Record
-
-if TYPE_CHECKING:
-    import jinja2
 
 _MOST_POINTS = 2000  # of a scatter plot
 
@@ -74,10 +66,8 @@ def render_report(
     measured = metrics or brain.metrics or Metrics(num_test=0, verdict="Never measured.")
     selection = select(record, brain.task, brain.labels, measured) if record else Selection()
     pictures = take_pictures(brain, record, selection.outcomes) if record else Pictures()
-    environment = _environment()
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    html = environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
         brain=brain,
         manifest=brain.manifest,
         training=brain.manifest.training,
@@ -96,11 +86,7 @@ def render_report(
         pairs=_pairs(record),
         selection=selection,
         pictures=pictures,
-        style=style,
-        style_digest=digest,
     )
-    # What no encoding can hold (bytes of file names that are no text) is shown as an escape.
-    return html.encode(errors="backslashreplace").decode()
 
 
 def _shows_before(metrics: Metrics) -> bool:
@@ -118,31 +104,3 @@ def _pairs(record: Record | None) -> list[tuple[float, float]]:
         for outcome in record.outcomes
         if outcome.split == "test" and outcome.target is not None and outcome.value is not None
     ][:_MOST_POINTS]
-
-
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    folder = resources.files("ninebrains.reporting").joinpath("templates")
-
-    def load(name: str) -> str:
-        return folder.joinpath(name).read_text("utf-8")
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        printable=printable,
-        shortened=shortened,
-        percent=wording.percent,
-        figure=wording.figure,
-        count=wording.count,
-        photos=wording.photos,
-        sentence=wording.sentence,
-    )
-    environment.globals.update(charts=charts, names_of=wording.names_of)
-    return environment

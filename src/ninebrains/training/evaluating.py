@@ -54,7 +54,7 @@ def evaluate(
     Raises:
         DataError: nothing is left to measure on.
     """
-    dataset = _matched(brain, dataset)
+    dataset = matched(brain, dataset)
     answer = "values" if brain.task == "regress" else "scores"
     wanted = [answer, *(["unfamiliar"] if "unfamiliar" in brain.outputs else [])]
     rows: list[int] = []
@@ -158,7 +158,7 @@ def _rejected_train(brain: Brain) -> float:
     return familiarity.rejected_train if familiarity else 0.0
 
 
-def _matched(brain: Brain, dataset: Dataset) -> Dataset:
+def matched(brain: Brain, dataset: Dataset) -> Dataset:
     """The data set in the brain's own labels, without photos that it cannot be measured on."""
     if dataset.task is None:
         raise DataError(

@@ -1,0 +1,18 @@
+"""The runtime of this export: ONNX Runtime."""
+
+import os
+
+PACKAGES = ("onnxruntime",)
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would report to its maker
+
+
+def open_model(folder, facts, threads=None):
+    """A function from pixels uint8[N, H, W, 3] to the outputs by name."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    path = str(folder / "model.onnx")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = facts["outputs"]
+    return lambda pixels: dict(zip(names, session.run(names, {"photos": pixels}), strict=True))

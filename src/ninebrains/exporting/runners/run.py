@@ -1,0 +1,72 @@
+"""Runs this export: python run.py PHOTO ... or, without Pillow, python run.py --bench 250."""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+from importlib.metadata import version
+
+import numpy as np
+from runtime import PACKAGES, open_model
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def answer(given, labels):
+    """What people want to know of one photo: the five best labels, or the value."""
+    if "values" in given:
+        return {"value": float(np.ravel(given["values"])[0])}
+    scores, far = np.ravel(given["scores"]), given.get("unfamiliar")
+    best = {labels[i]["name"]: float(scores[i]) for i in np.argsort(-scores, kind="stable")[:5]}
+    is_known = far is None or float(np.ravel(far)[0]) <= 1.0
+    return {"answer": next(iter(best)) if is_known else None, "scores": best}
+
+
+def memory_and_heat():
+    """The most MiB this process held and the hottest degrees Celsius, where they can be read."""
+    zones = pathlib.Path("/sys/class/thermal").glob("thermal_zone*/temp")
+    heats = [int(zone.read_text()) / 1000 for zone in zones if os.access(zone, os.R_OK)]
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None, max(heats, default=None)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1), max(heats, default=None)
+
+
+def bench(run, facts, runs):
+    """One row: photos a second after warm-up, percentiles in ms, memory, temperature."""
+    shape = (1, facts["contract"]["height"], facts["contract"]["width"], 3)
+    pixels, times = np.random.default_rng(0).integers(0, 256, shape, np.uint8), []
+    for _ in range(max(5, runs // 10) + runs):
+        start = time.perf_counter()
+        run(pixels)
+        times.append((time.perf_counter() - start) * 1000)
+    cuts = np.percentile(times[-runs:], (50, 90, 99)).round(3).tolist()
+    row = {key: facts[key] for key in ("name", "version", "target", "precision")}
+    row |= {"runs": runs, "fps": round(1000 * runs / sum(times[-runs:]), 2)}
+    row |= dict(zip(("p50_ms", "p90_ms", "p99_ms"), cuts, strict=True))
+    row |= dict(zip(("memory_mib", "celsius"), memory_and_heat(), strict=True))
+    row |= {"host": platform.node(), "machine": platform.machine(), "cores": os.cpu_count()}
+    runtimes = [f"{package} {version(package)}" for package in PACKAGES]
+    return row | {"system": platform.system(), "runtime": ", ".join(runtimes)}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", nargs="*")
+    parser.add_argument("--bench", type=int, metavar="RUNS", help="measure how fast it is here")
+    parser.add_argument("--threads", type=int, help="that the runtime uses; its own choice if not")
+    asked = parser.parse_args()
+    facts = json.loads((HERE / "export.json").read_text("utf-8"))
+    run = open_model(HERE, facts, asked.threads)
+    if asked.bench:
+        print(json.dumps(bench(run, facts, asked.bench)))
+    for path in asked.photos:
+        from contract import prepare
+
+        given = run(prepare(path, facts["contract"])[None])
+        print(json.dumps({"photo": path} | answer(given, facts["labels"])))

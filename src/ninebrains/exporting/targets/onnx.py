@@ -1,0 +1,101 @@
+"""ONNX: one file, for ONNX Runtime and everything else that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ninebrains.brains.graph import unpack
+from ninebrains.errors import BrainError
+from ninebrains.exporting.answers import Answers
+from ninebrains.exporting.running import ask_runner
+from ninebrains.exporting.target import Built, Job, Precision, Target
+from ninebrains.places import write_bytes
+
+if TYPE_CHECKING:
+    import onnx
+
+LEAST_OPSET = 13
+_FILE = "model.onnx"
+_LARGEST_FILE = 2**31 - 1  # what protobuf can hold
+
+
+@dataclass(frozen=True)
+class OnnxTarget:
+    """See `Target`."""
+
+    name: str = "onnx"
+    title: str = "ONNX"
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights")
+    efforts: tuple[str, ...] = ()
+    runtime: str | None = "onnx"
+
+    def require(self, precision: Precision) -> None:
+        """Everything is in the base install."""
+
+    def build(self, job: Job, folder: Path) -> Built:
+        """One ONNX file with everything inside."""
+        from ninebrains.exporting.storing import store_fp16, store_int8_weights
+
+        brain = job.brain
+        model = in_opset(unpack(brain.graph), job.opset)
+        if job.precision == "fp16":
+            model = store_fp16(model)
+        elif job.precision == "int8-weights":
+            model = store_int8_weights(model)
+        if model.ByteSize() > _LARGEST_FILE:
+            raise BrainError(
+                f"{brain.name} takes {model.ByteSize():,} bytes; one ONNX file holds "
+                f"{_LARGEST_FILE:,} at most. Use --precision fp16 or int8-weights."
+            )
+        write_bytes(folder / _FILE, model.SerializeToString(deterministic=True))
+        opset = next(entry.version for entry in model.opset_import if entry.domain == "")
+        return Built(
+            outputs=tuple(output.name for output in model.graph.output),
+            notes=(f"ONNX operator set {opset}, default domain only.",),
+        )
+
+    def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:  # noqa: ARG002
+        """See `Target.ask`."""
+        return ask_runner(folder, "onnx", photos)
+
+    def usage(self, outputs: tuple[str, ...]) -> str:
+        """See `Target.usage`."""
+        answer = outputs[0]
+        return f"""```python
+import onnxruntime
+from contract import prepare  # beside this file; needs Pillow
+
+session = onnxruntime.InferenceSession("{_FILE}")
+contract = json.load(open("export.json"))["contract"]
+pixels = prepare("photo.jpg", contract)[None]  # uint8 [1, H, W, 3]
+({answer},) = session.run(["{answer}"], {{"photos": pixels}})
+```
+"""
+
+
+def in_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
+    """The same network in another version of the operator set.
+
+    Raises:
+        BrainError: there is no such version, or the network cannot be said in it.
+    """
+    from onnx import defs, version_converter
+
+    present = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    newest = defs.onnx_opset_version()
+    if opset is None or opset == present:
+        return model
+    if not LEAST_OPSET <= opset <= newest:
+        raise BrainError(f"got the ONNX operator set {opset}; expected {LEAST_OPSET} to {newest}")
+    try:
+        return version_converter.convert_version(model, opset)
+    except Exception as error:
+        raise BrainError(
+            f"the network, in operator set {present}, cannot be said in set {opset}: {error}"
+        ) from error
+
+
+TARGET: Target = OnnxTarget()
