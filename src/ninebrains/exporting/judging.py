@@ -10,6 +10,7 @@ from ninebrains.exporting.receipt import Agreement, Quality, Verdict
 from ninebrains.exporting.target import Precision
 
 FEW_PHOTOS = 30
+NEGLIGIBLE = 0.01  # a score that moves by less is the same for all that it is used for
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class Gate:
     ) -> tuple[Verdict, tuple[str, ...]]:
         """The verdict on what was measured, and sentences that say why.
 
-        An export in floats must give the same answers. One in 8 bits may give others as long as
-        they are not worse: what it loses must not be over the limit, and its interval tells whether
-        the photos suffice to be sure of that.
+        An export in floats must give the same answers, and so must one in 8 bits whose scores
+        hardly move. Other exports in 8 bits may answer differently as long as they are not worse:
+        what they lose must not be over the limit, and its interval tells whether the photos suffice
+        to be sure of that.
         """
-        if precision in ("fp32", "fp16") or quality is None:
+        moves = quality is None or quality.measure == "mean absolute error"
+        moves = moves or agreement.largest_difference > NEGLIGIBLE
+        if precision in ("fp32", "fp16") or quality is None or not moves:
             return self._by_agreement(precision, agreement, compared)
         lost, points = quality.lost, f"{100 * self.lost:g} points"
         if self.lost == 0.01:
@@ -57,7 +61,7 @@ class Gate:
     ) -> tuple[Verdict, tuple[str, ...]]:
         same = agreement.same
         said = [_said(same, compared, self.agreement)]
-        if precision not in ("fp32", "fp16"):
+        if precision not in ("fp32", "fp16") and agreement.largest_difference > NEGLIGIBLE:
             said.append("The photos have no labels, so what it loses in accuracy is not known.")
         if same.value < self.agreement:
             return "differs", tuple(said)

@@ -12,6 +12,7 @@ def open_model(folder, facts, threads=None):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     path = str(folder / "model.onnx")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = facts["outputs"]
