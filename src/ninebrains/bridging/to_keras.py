@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ninebrains.bridging.backend import import_keras
 from ninebrains.bridging.constants import FOLDED, fold
 from ninebrains.bridging.operators import NUM_PHOTOS, OPERATORS, Array, Node, Pen, Value
 from ninebrains.bridging.operators.value import arranged, counts_photos, in_order
-from ninebrains.errors import BrainError, ExtraError
+from ninebrains.errors import BrainError
 
 if TYPE_CHECKING:
     import onnx
@@ -21,7 +22,6 @@ KNOWN_OPERATORS = tuple(sorted({*OPERATORS, *FOLDED}))
 
 OLDEST_OPSET = 7
 _WEIGHT_TYPES = ("float32", "int32", "int64", "uint8", "int8", "bool", "float64")
-INSTALL = "pip install 'ninebrains[keras]'"
 
 
 def to_keras(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - keras has no types
@@ -46,7 +46,7 @@ def to_keras(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - keras has no type
     Example:
         >>> to_keras(onnx.load("net.onnx"))(photos)["scores"]  # doctest: +SKIP
     """
-    keras = _keras()
+    keras = import_keras()
     opset = _opset(model)
     check_known(model)
     pen = Pen()
@@ -77,14 +77,6 @@ def check_known(model: onnx.ModelProto) -> None:
             f"Keras cannot be given the operators {', '.join(sorted(strange))}; known are "
             f"{', '.join(KNOWN_OPERATORS)}. Use another trunk, or a target that takes ONNX."
         )
-
-
-def _keras() -> Any:  # noqa: ANN401 - keras has no types
-    try:
-        import keras
-    except ImportError as error:
-        raise ExtraError(f"Keras models need Keras 3: {INSTALL}") from error
-    return keras
 
 
 def _opset(model: onnx.ModelProto) -> int:
