@@ -133,7 +133,7 @@ def _add(proto: onnx.NodeProto, values: dict[str, Value | Array], opset: int, pe
         raise BrainError(f"operator {proto.op_type!r} reads {missing[0]!r}, which nothing gives")
     inputs = [values[name] if name else None for name in proto.input]
     found = _results(proto, inputs, opset, pen)
-    values.update(zip((name for name in proto.output if name), found, strict=False))
+    values.update((name, value) for name, value in zip(proto.output, found, strict=False) if name)
 
 
 def _results(
@@ -154,9 +154,14 @@ def _results(
     from onnx import helper
 
     attributes = {item.name: helper.get_attribute_value(item) for item in proto.attribute}
-    num_outputs = sum(bool(name) for name in proto.output)
+    num_outputs = max(place for place, name in enumerate(proto.output, 1) if name)
     node = Node(proto.op_type, proto.output[0], attributes, inputs, num_outputs, opset, pen)
-    found = operator(node)
+    try:
+        found = operator(node)
+    except BrainError:
+        raise
+    except Exception as error:
+        raise node.refusal(f"is refused by Keras ({type(error).__name__}: {error})") from error
     return [found] if isinstance(found, Value) else list(found)
 
 
