@@ -13,6 +13,7 @@ import numpy as np
 from ninebrains.bridging import to_keras
 from ninebrains.bridging.backend import import_tensorflow, quietly
 from ninebrains.errors import BrainError
+from ninebrains.exporting.freezing import frozen, photos_spec
 from ninebrains.exporting.target import Precision
 from ninebrains.images import Pixels
 
@@ -40,7 +41,7 @@ def convert(
     names = [output.name for output in model.graph.output]
     with quietly():
         network = to_keras(floats_in(model) if precision == "int8" else model)
-        answer = _frozen(tensorflow, network, names)
+        answer = _named(tensorflow, network, names)
         module = tensorflow.Module()
         module.answer = answer
         converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
@@ -60,25 +61,14 @@ def _first_line(error: Exception) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _frozen(tensorflow: Any, network: Any, names: list[str]) -> Any:  # noqa: ANN401
-    """A function of one photo that gives the outputs by name, its weights being constants."""
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    source = network.input
-    spec = tensorflow.TensorSpec([1, *source.shape[1:]], source.dtype, name="photos")
-
-    def run(photos: Any) -> list[Any]:  # noqa: ANN401
-        answers = network(photos, training=False)
-        return [answers[name] for name in names]
-
-    plain = tensorflow.function(run, input_signature=[spec], autograph=False)
-    constant = convert_variables_to_constants_v2(plain.get_concrete_function())
+def _named(tensorflow: Any, network: Any, names: list[str]) -> Any:  # noqa: ANN401
+    """A function of one photo that gives the outputs by name."""
+    constant = frozen(tensorflow, network, names, 1)
 
     def named(photos: Any) -> dict[str, Any]:  # noqa: ANN401
         return dict(zip(names, constant(photos), strict=True))
 
+    spec = photos_spec(tensorflow, network, 1)
     return tensorflow.function(named, input_signature=[spec], autograph=False)
 
 

@@ -1,6 +1,7 @@
 """The runtime of this export: LiteRT, formerly TensorFlow Lite."""
 
 import importlib.util
+import os
 
 import numpy as np
 
@@ -14,8 +15,6 @@ def open_model(folder, facts, threads=None):
         from ai_edge_litert.interpreter import Interpreter
     else:
         from tensorflow.lite import Interpreter
-    import os
-
     threads = threads or os.cpu_count() or 1
     interpreter = Interpreter(str(folder / "model.tflite"), num_threads=threads)
     run = interpreter.get_signature_runner("serving_default")
