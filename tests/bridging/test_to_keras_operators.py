@@ -263,6 +263,32 @@ def a_row_vector_beside_planes(made):
     return made.node("Add", ["x", "wide"], "out")
 
 
+def gelu(order):
+    """Gelu as exporters write it, its last three factors in an order."""
+
+    def write(made):
+        half, one = made.constant("h", np.float32(0.5)), made.constant("one", np.float32(1))
+        scaled = made.node("Div", ["x", made.constant("r", np.float32(2**0.5))], "scaled")
+        shifted = made.node("Add", [one, made.node("Erf", [scaled], "erf")], "shifted")
+        if order == "x first":
+            return made.node("Mul", [made.node("Mul", ["x", shifted], "product"), half], "out")
+        return made.node("Mul", [made.node("Mul", [half, "x"], "product"), shifted], "out")
+
+    return several()(write)
+
+
+gelu_x_first, gelu_half_first = gelu("x first"), gelu("half first")
+
+
+@several()
+def nearly_a_gelu(made):
+    one = made.constant("one", np.float32(1))
+    scaled = made.node("Mul", ["x", made.constant("r", np.float32(0.9))], "scaled")
+    shifted = made.node("Add", [made.node("Erf", [scaled], "erf"), one], "shifted")
+    made.node("Mul", ["x", shifted], "product")
+    return made.node("Mul", ["product", made.constant("h", np.float32(0.5))], "out")
+
+
 SEVERAL = {name: value for name, value in globals().items() if isinstance(value, onnx.ModelProto)}
 CASES = {**WINDOWS, **POINTWISE, **BROADCAST, **SHAPING, **REDUCING, **SEVERAL}
 
@@ -275,3 +301,9 @@ def test_an_operator_gives_in_keras_what_it_gives_in_onnx_runtime(name):
     (found,) = to_keras(model)(photos).values()
     assert found.shape == expected.shape
     np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [gelu_x_first, gelu_half_first])
+def test_a_gelu_in_five_operators_becomes_one(model):
+    kinds = [type(operation).__name__ for operation in to_keras(model).operations]
+    assert kinds == ["InputLayer", "Gelu"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ninebrains.bridging.backend import import_keras
 from ninebrains.bridging.constants import FOLDED, fold
+from ninebrains.bridging.gelus import find_gelus
 from ninebrains.bridging.operators import NUM_PHOTOS, OPERATORS, Array, Node, Pen, Value
 from ninebrains.bridging.operators.value import arranged, counts_photos, in_order
 from ninebrains.errors import BrainError
@@ -52,8 +53,9 @@ def to_keras(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - keras has no type
     pen = Pen()
     source = _source(model, pen)
     values: dict[str, Value | Array] = {source[0]: source[1], **_constants(model)}
+    gelus = find_gelus(model, values)
     for node in model.graph.node:
-        _add(node, values, opset, pen)
+        _add(_as_gelu(node, gelus), values, opset, pen)
     outputs = {}
     for output in model.graph.output:
         outputs[output.name] = _output(output.name, values, pen)
@@ -134,6 +136,15 @@ def _add(proto: onnx.NodeProto, values: dict[str, Value | Array], opset: int, pe
     inputs = [values[name] if name else None for name in proto.input]
     found = _results(proto, inputs, opset, pen)
     values.update((name, value) for name, value in zip(proto.output, found, strict=False) if name)
+
+
+def _as_gelu(proto: onnx.NodeProto, gelus: dict[str, str]) -> onnx.NodeProto:
+    """The operator, or Gelu where it is the last of those that make one."""
+    from onnx import helper
+
+    if proto.output[0] not in gelus:
+        return proto
+    return helper.make_node("Gelu", [gelus[proto.output[0]]], [proto.output[0]])
 
 
 def _results(
