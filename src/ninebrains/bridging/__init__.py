@@ -1,1 +1,3 @@
 """Between ONNX and Keras 3: a network of one as the same network of the other."""
+
+from ninebrains.bridging.to_keras import to_keras as to_keras
