@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LARGEST_WEIGHT = 127
 _LARGEST_PAIR = 128  # 255 x 128 = 32,640 fits into 16 bits
 _LARGEST_BIAS = 2**30
+_READY = "DequantizeLinear"
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,30 @@ def write(
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    grids = {name: Grid.over(*ends) for name, ends in ranges.items()}
-    pen = _Pen(Wiring(model), grids)
+    wiring = Wiring(model)
+    grids = {name: given_grid(wiring, name) or Grid.over(*ends) for name, ends in ranges.items()}
+    pen = _Pen(wiring, grids)
     by_name = {layer.name: layer for layer in layers}
     for node in model.graph.node:
         layer = by_name.get(node.output[0])
         pen.copy(node) if layer is None else pen.layer(node, layer, biases.get(layer.name))
         for output in node.output:
-            if output in grids:
+            if output in grids and node.op_type != _READY:
                 pen.put_on_grid(output)
     del copy.graph.node[:]
     copy.graph.node.extend(pen.nodes)
     copy.graph.initializer.extend(pen.constants)
     keep_only(copy, [output.name for output in copy.graph.output])
     return copy
+
+
+def given_grid(wiring: Wiring, name: str) -> Grid | None:
+    """The grid that a value is on as it is made (see `entering`)."""
+    node = wiring.makers.get(name)
+    if node is None or node.op_type != _READY:
+        return None
+    scale, zero = (np.asarray(wiring.constant(part)).reshape(-1) for part in node.input[1:3])
+    return Grid(np.float32(scale[0]), np.uint8(zero[0]))
 
 
 def quantise_weights(weights: Floats, layer: Layer) -> tuple[npt.NDArray[np.int8], Floats]:
@@ -120,7 +131,8 @@ class _Pen:
 
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
-        copy.output[:] = [self._raw(name) for name in node.output]
+        if node.op_type != _READY:
+            copy.output[:] = [self._raw(name) for name in node.output]
         self.nodes.append(copy)
 
     def layer(self, node: onnx.NodeProto, layer: Layer, added: Floats | None) -> None:
