@@ -107,9 +107,9 @@ def measure_ranges(
         return ranges
     counts = [np.zeros(_NUM_BINS, np.int64) for _ in values]
     for outputs in run_batches(ready, pixels):
-        for count, value, low, high in zip(counts, outputs, lows, highs, strict=True):
-            ends = (low, max(high, low + 1e-12))
-            count += np.histogram(_sample(value), _NUM_BINS, ends)[0]
+        for place, value in enumerate(outputs):
+            ends = (lows[place], max(highs[place], lows[place] + 1e-12))
+            counts[place] += np.histogram(_sample(value), _NUM_BINS, ends)[0]
     cut = _percentile if method == "percentile" else _least_error
     return {
         name: cut(_Histogram(count, *ranges[name]))
@@ -144,15 +144,15 @@ class _Histogram:
     @property
     def centers(self) -> npt.NDArray[np.float64]:
         width = (self.high - self.low) / len(self.counts)
-        return self.low + width * (np.arange(len(self.counts)) + 0.5)
+        return np.asarray(self.low + width * (np.arange(len(self.counts)) + 0.5), np.float64)
 
 
 def _percentile(seen: _Histogram) -> tuple[float, float]:
     """Cut what is beyond the percentile on each side that is not zero."""
     along = np.cumsum(seen.counts) / max(seen.counts.sum(), 1)
     rest = 1 - _PERCENTILE / 100
-    low = seen.centers[np.searchsorted(along, rest)] if seen.low < 0 else 0.0
-    high = seen.centers[min(np.searchsorted(along, 1 - rest), _NUM_BINS - 1)]
+    low = seen.centers[int(np.searchsorted(along, rest))] if seen.low < 0 else 0.0
+    high = seen.centers[min(int(np.searchsorted(along, 1 - rest)), _NUM_BINS - 1)]
     return min(float(low), 0.0), max(float(high), 0.0)
 
 

@@ -47,7 +47,7 @@ def choose_photos(model: onnx.ModelProto, pixels: Pixels, count: int) -> Pixels:
     for index in range(count):
         distances[chosen, index] = np.inf
         chosen.append(int(distances[:, index].argmin()))
-    return pixels[np.sort(chosen)]
+    return np.asarray(pixels[np.sort(chosen)], np.uint8)
 
 
 def spread_photos(pixels: Pixels, count: int) -> Pixels:

@@ -43,8 +43,8 @@ def bias_shifts(
     for part in _parts(quantised, raw):
         values = _run_part(part, values)
         for made_name in raw.keys() & set(part.makes):
-            name, given = raw[made_name], values[made_name]
-            shift = wanted[name] - np.mean(given, axis=(0, 2, 3), dtype=np.float64)
+            name, given = raw[made_name], np.asarray(values[made_name], np.float32)
+            shift = wanted[name] - given.mean(axis=(0, 2, 3), dtype=np.float64)
             shifts[name] = shift.astype(np.float32)
             values[made_name] = given + shifts[name].reshape(1, -1, 1, 1)
         values = {key: value for key, value in values.items() if key in part.needed_later}

@@ -200,8 +200,9 @@ def _scales(group: _Group, numbers: _Numbers, peaks: Mapping[str, Floats] | None
     scales = size if need is None else np.sqrt(size / need)
     scales = scales / scales.max()
     if group.limits and peaks is not None:
-        used = [peaks.get(name, limit) / limit for name, limit in group.limits.items()]
-        least = np.clip(np.max(used, axis=0), _SMALLEST_SHARE, 1)
+        whole = np.ones_like(scales)
+        used = [peaks.get(name, limit * whole) / limit for name, limit in group.limits.items()]
+        least = np.clip(np.maximum.reduce(used), _SMALLEST_SHARE, 1)
         scales = np.maximum(scales, least)
     return np.asarray(scales, np.float64)
 

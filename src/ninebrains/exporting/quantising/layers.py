@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 FEATURE_MAP = "feature_map"
-_ACTIVATIONS = ("Relu", "Clip")
+_ACTIVATIONS = ("Relu", "Clip", "Min")
 # What runtimes compute in 8 bits where all that goes in and comes out has a grid.
 _BETWEEN = ("Add", "Concat", "MaxPool", "AveragePool")
 
@@ -89,12 +89,23 @@ def values_with_grids(model: onnx.ModelProto, layers: Collection[Layer]) -> tupl
 
 
 def after_activation(wiring: Wiring, name: str) -> str:
-    """The value behind the activation that alone reads `name`; `name` itself if there is none."""
+    """The value behind the activations that alone read `name`; `name` itself if there are none.
+
+    A ReLU6 may have become two steps: a ReLU, and a limit for each channel (see `equalising`).
+    """
+    outputs = {output.name for output in wiring.graph.output}
     reader = wiring.only_reader(name)
-    is_output = any(output.name == name for output in wiring.graph.output)
-    if reader is None or is_output or reader.op_type not in _ACTIVATIONS:
-        return name
-    return str(reader.output[0])
+    while name not in outputs and reader is not None and _is_activation(wiring, reader):
+        name = str(reader.output[0])
+        reader = wiring.only_reader(name)
+    return name
+
+
+def _is_activation(wiring: Wiring, node: onnx.NodeProto) -> bool:
+    others = node.input[1:]
+    return node.op_type in _ACTIVATIONS and all(
+        not item or item in wiring.tensors for item in others
+    )
 
 
 def _layer(wiring: Wiring, node: onnx.NodeProto) -> Layer | None:

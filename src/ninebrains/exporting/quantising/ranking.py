@@ -59,8 +59,8 @@ def answer_of(model: onnx.ModelProto) -> str:
 def answers(model: onnx.ModelProto, pixels: Pixels, output: str) -> Floats:
     """An output on photos; scores as log odds, where an error counts alike near 0 and near 1/2."""
     batches = run_batches(session(model, [output]), pixels)
-    values = np.concatenate([batch[0] for batch in batches])
+    values: Floats = np.concatenate([batch[0] for batch in batches])
     if output != "scores":
         return values
     bounded = np.clip(values, _LEAST_SCORE, 1 - _LEAST_SCORE)
-    return np.log(bounded / (1 - bounded))
+    return np.asarray(np.log(bounded / (1 - bounded)), np.float32)

@@ -1,5 +1,7 @@
-"""A network that computes in 8 bits, written as ONNX: values between layers as pairs of
-QuantizeLinear and DequantizeLinear, which every runtime fuses with the layers around them.
+"""A network that computes in 8 bits, written as ONNX.
+
+Values between layers become pairs of QuantizeLinear and DequantizeLinear, which every runtime fuses
+with the layers around them.
 
     x ─► Q ─► DQ ─► Conv ─► Q ─► DQ ─► …        weights: int8 ─► DQ, bias: int32 ─► DQ
 
