@@ -4,7 +4,12 @@ float model ─► equalise ─► enter_as_bytes ─► measure_ranges ─► w
                (channels)   (photos)          (photos)                   (photos)
 """
 
-from ninebrains.exporting.quantising.calibrating import Method, channel_peaks, measure_ranges
+from ninebrains.exporting.quantising.calibrating import (
+    Method,
+    channel_peaks,
+    check_pixels,
+    measure_ranges,
+)
 from ninebrains.exporting.quantising.choosing import choose_photos, spread_photos
 from ninebrains.exporting.quantising.correcting import bias_shifts, with_biases
 from ninebrains.exporting.quantising.efforts import (
@@ -14,6 +19,7 @@ from ninebrains.exporting.quantising.efforts import (
     mended,
     quantise,
     quantise_with,
+    worst_layers,
 )
 from ninebrains.exporting.quantising.equalising import equalise
 from ninebrains.exporting.quantising.layers import Layer, find_layers, values_with_grids
@@ -27,6 +33,7 @@ __all__ = [
     "Quantised",
     "bias_shifts",
     "channel_peaks",
+    "check_pixels",
     "choose_photos",
     "equalise",
     "equalised",
@@ -39,5 +46,6 @@ __all__ = [
     "spread_photos",
     "values_with_grids",
     "with_biases",
+    "worst_layers",
     "write",
 ]
