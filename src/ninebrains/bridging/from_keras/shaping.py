@@ -44,7 +44,7 @@ def zero_padding(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  #
     height, width = height + top + bottom, width + left + right
     made = Value("", (height, width, channels), (channels, height, width))
     pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    return sheet.put("Pad", name, [value], made, [("pads", pads)])
+    return sheet.put("Pad", name, [value], made, [("pads", pads)], channels=channels)
 
 
 def cropping(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  # noqa: ANN401

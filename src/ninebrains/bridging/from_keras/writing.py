@@ -58,6 +58,8 @@ def _lowered(step: Step) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """A step as ONNX's operators, and its constants."""
     if step.operator == AFFINE:
         return _affine(step)
+    if step.operator == "Pad":
+        return _node(step, "Pad", list(step.constants), {})
     if step.operator == PICK:
         return _node(step, "Gather", list(step.constants), {"axis": 1})
     constants = [
