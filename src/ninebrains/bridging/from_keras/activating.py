@@ -53,7 +53,7 @@ def by_name(sheet: Sheet, told: str, value: Value, name: str) -> Value:
         return value
     if told in _SINGLE:
         operator, attributes = _SINGLE[told]
-        return sheet.put(operator, name, [value], value, **attributes)
+        return sheet.put(operator, name, [value], value, (), **attributes)
     if told in _RANGES:
         return clip(sheet, value, *_RANGES[told], name)
     if told in _AXES:

@@ -103,24 +103,24 @@ def _input_shape(model: Any, size: tuple[int, int] | None) -> tuple[int, int, in
             f"the network's input has the shape {list(shape)}; expected [None, height, width, "
             "channels]."
         )
-    fixed = (shape[1], shape[2])
-    sides = tuple(b if a is None else a for a, b in zip(fixed, size or (None, None), strict=True))
-    if size is not None and sides != size:
+    asked = size or (None, None)
+    height, width = (b if a is None else a for a, b in zip(shape[1:3], asked, strict=True))
+    if size is not None and (height, width) != size:
         raise TrunkError(
-            f"the network is made for photos of {fixed[0]}x{fixed[1]} pixels (height x width); "
+            f"the network is made for photos of {height}x{width} pixels (height x width); "
             f"{size[0]}x{size[1]} were asked for. Leave --size (in Python size) out."
         )
-    if None in sides:
+    if height is None or width is None:
         raise TrunkError(
             "the network leaves the photos' size open. Say the one it was trained with, such as "
             "--size 224 or --size 240x320 (height x width); in Python size=(240, 320)."
         )
-    if not all(0 < side <= _LARGEST_SIDE for side in sides):
+    if not all(0 < side <= _LARGEST_SIDE for side in (height, width)):
         raise TrunkError(
-            f"the network takes photos of {sides[0]}x{sides[1]} pixels; expected 1 to "
+            f"the network takes photos of {height}x{width} pixels; expected 1 to "
             f"{_LARGEST_SIDE} on each side."
         )
-    return int(sides[0]), int(sides[1]), int(shape[3])
+    return int(height), int(width), int(shape[3])
 
 
 def _entrance(sheet: Sheet, name: str, shape: tuple[int, int, int]) -> tuple[str, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,22 +58,31 @@ def check_channels_last(layer: Any, name: str) -> None:  # noqa: ANN401
         )
 
 
-def _window(
-    sides: tuple[int, int],
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilation: Sequence[int],
-    padding: str,
+@dataclass(frozen=True)
+class _Window:
+    """How a convolution or pooling goes over a map."""
+
+    strides: Sequence[int] = (1, 1)
+    dilation: Sequence[int] = (1, 1)
+    padding: str = "valid"
+
+
+_PLAIN = _Window()
+
+
+def _over(
+    sides: tuple[int, int], kernel: Sequence[int], window: _Window
 ) -> tuple[list[int], tuple[int, int]]:
     """Pads as ONNX lists them (top, left, bottom, right), and the sides of what comes out.
 
     With 'same' an odd row or column of zeros is added below and on the right, as TensorFlow does.
     """
     before, after, left = [], [], []
-    for side, k, stride, step in zip(sides, kernel, strides, dilation, strict=True):
+    steps = zip(sides, kernel, window.strides, window.dilation, strict=True)
+    for side, k, stride, step in steps:
         reach = (k - 1) * step + 1
         total = 0
-        if padding == "same":
+        if window.padding == "same":
             total = max((-(-side // stride) - 1) * stride + reach - side, 0)
         before.append(total // 2)
         after.append(total - total // 2)
@@ -86,17 +96,14 @@ def _convolve(
     kernel: Array,
     bias: Array | None,
     name: str,
-    *,
-    strides: Sequence[int] = (1, 1),
-    dilation: Sequence[int] = (1, 1),
-    padding: str = "valid",
+    window: _Window = _PLAIN,
     groups: int = 1,
 ) -> Value:
     """A convolution with a kernel in ONNX's order [out, in, h, w]."""
     value = sheet.as_map(value, name)
     sides = (value.shape[0], value.shape[1])
     size = [int(side) for side in kernel.shape[2:]]
-    pads, (height, width) = _window(sides, size, strides, dilation, padding)
+    pads, (height, width) = _over(sides, size, window)
     _check_size(name, height, width)
     outputs = int(kernel.shape[0])
     bias = np.zeros(outputs, np.float32) if bias is None else bias
@@ -107,8 +114,8 @@ def _convolve(
         Value("", (height, width, outputs), (outputs, height, width)),
         [("weight", np.ascontiguousarray(kernel)), ("bias", bias)],
         kernel_shape=size,
-        strides=list(strides),
-        dilations=list(dilation),
+        strides=list(window.strides),
+        dilations=list(window.dilation),
         pads=pads,
         group=groups,
     )
@@ -126,17 +133,9 @@ def conv2d(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  # noqa:
     """Conv2D."""
     check_channels_last(layer, name)
     kernel = _kernel(layer, "kernel").transpose(3, 2, 0, 1)
-    made = _convolve(
-        sheet,
-        value,
-        kernel,
-        weights(layer, "bias"),
-        name,
-        strides=layer.strides,
-        dilation=layer.dilation_rate,
-        padding=layer.padding,
-        groups=layer.groups,
-    )
+    window = _Window(layer.strides, layer.dilation_rate, layer.padding)
+    bias = weights(layer, "bias")
+    made = _convolve(sheet, value, kernel, bias, name, window, layer.groups)
     return activate(sheet, layer.activation, made, f"{name}/{_told(layer)}")
 
 
@@ -167,17 +166,8 @@ def _depthwise(
 ) -> Value:
     height, width, inputs, each = kernel.shape
     turned = kernel.transpose(2, 3, 0, 1).reshape(inputs * each, 1, height, width)
-    return _convolve(
-        sheet,
-        value,
-        turned,
-        bias,
-        name,
-        strides=layer.strides,
-        dilation=layer.dilation_rate,
-        padding=layer.padding,
-        groups=inputs,
-    )
+    window = _Window(layer.strides, layer.dilation_rate, layer.padding)
+    return _convolve(sheet, value, turned, bias, name, window, inputs)
 
 
 def _told(layer: Any) -> str:  # noqa: ANN401
@@ -194,7 +184,9 @@ def dense(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  # noqa: 
         outputs = int(kernel.shape[1])
         if value.planes is not None:
             kernel = _in_planes(kernel, value.planes)
-            value = sheet.put("Flatten", f"{name}/flat", [value], Value("", value.shape, None), axis=1)
+            value = sheet.put(
+                "Flatten", f"{name}/flat", [value], Value("", value.shape, None), axis=1
+            )
         bias = np.zeros(outputs, np.float32) if bias is None else bias
         constants = [("weight", np.ascontiguousarray(kernel)), ("bias", bias)]
         made = sheet.put("Gemm", name, [value], Value("", (outputs,), None), constants)
@@ -216,7 +208,7 @@ def pool(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  # noqa: A
     if size == [1, 1] and strides == [1, 1]:
         return value
     sides = (value.shape[0], value.shape[1])
-    pads, (height, width) = _window(sides, size, strides, (1, 1), layer.padding)
+    pads, (height, width) = _over(sides, size, _Window(strides, (1, 1), layer.padding))
     _check_size(name, height, width)
     channels = value.shape[2]
     made = Value("", (height, width, channels), (channels, height, width))

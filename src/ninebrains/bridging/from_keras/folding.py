@@ -95,7 +95,7 @@ def _join_hard_sigmoid(draft: _Draft) -> None:
         last = draft.only_reader(clip, readers, AFFINE) if clip is not None else None
         if clip is None or last is None or not _is_plain(last, 1 / 6, 0.0):
             continue
-        if [float(values) for _, values in clip.constants] != [0.0, 6.0]:  # type: ignore[arg-type]
+        if [float(values) for _, values in clip.constants] != [0.0, 6.0]:
             continue
         draft.steps[last.output] = Step(
             "HardSigmoid",
@@ -169,7 +169,7 @@ def _fold_borders(draft: _Draft) -> None:
             continue
         maker = draft.steps.get(step.inputs[0])
         positive = maker is not None and _is_never_negative(maker)
-        pads = [int(side) for side in dict(step.constants)["pads"]]  # type: ignore[call-overload]
+        pads = [int(side) for side in dict(step.constants)["pads"]]
         sides = [*pads[2:4], *pads[6:8]]
         found = readers[step.output]
         if not all(_takes_border(reader, sides, positive) for reader in found):
@@ -192,8 +192,8 @@ def _fold_borders(draft: _Draft) -> None:
 def _border_by_convolution(step: Step, sides: list[int]) -> Step:
     """A border of zeros made by a convolution that changes nothing else.
 
-    Of a Pad before a MaxPool ONNX Runtime makes a border that never wins (its fusion PadFusion, seen
-    in 1.31 with operator sets up to 17): other answers where the map holds numbers below zero.
+    Of a Pad before a MaxPool ONNX Runtime makes a border that never wins (its fusion PadFusion,
+    seen in 1.31 with operator sets up to 17): other answers where a map holds numbers below zero.
     """
     channels = step.attributes["channels"]
     assert isinstance(channels, int)
@@ -211,7 +211,7 @@ def _border_by_convolution(step: Step, sides: list[int]) -> Step:
 
 def _is_never_negative(step: Step) -> bool:
     if step.operator == "Clip":
-        return float(dict(step.constants)["min"]) >= 0.0  # type: ignore[arg-type]
+        return float(dict(step.constants)["min"]) >= 0.0
     return step.operator in _NEVER_NEGATIVE
 
 

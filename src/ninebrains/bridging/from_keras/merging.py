@@ -57,7 +57,8 @@ def concatenate(sheet: Sheet, layer: Any, values: list[Value], name: str) -> Val
         )
     channels = sum(value.shape[-1] for value in values)
     if first.is_map:
-        made = Value("", (*first.shape[:2], channels), (channels, *first.shape[:2]))
+        height, width = first.shape[:2]
+        made = Value("", (height, width, channels), (channels, height, width))
     else:
         values = [sheet.flat(value, f"{name}/{place}") for place, value in enumerate(values)]
         made = Value("", (channels,), None)
@@ -65,7 +66,11 @@ def concatenate(sheet: Sheet, layer: Any, values: list[Value], name: str) -> Val
 
 
 def operate(
-    sheet: Sheet, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str
+    sheet: Sheet,
+    operation: Any,  # noqa: ANN401
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str,
 ) -> Value:
     """A step between layers, as `x / 127.5 - 1` writes it.
 
@@ -111,8 +116,10 @@ def _number(given: Any, value: Value, name: str) -> Array:  # noqa: ANN401
         number = np.asarray(given, np.float64)
     except (TypeError, ValueError):
         number = np.array(np.nan)
-    if number.size not in (1, value.shape[-1]) or not np.isfinite(number).all() or (
-        number.size > 1 and number.shape[-1] != number.size
+    if (
+        number.size not in (1, value.shape[-1])
+        or not np.isfinite(number).all()
+        or (number.size > 1 and number.shape[-1] != number.size)
     ):
         raise TrunkError(
             f"the step {name!r} takes {type(given).__name__} of shape {list(number.shape)}; "

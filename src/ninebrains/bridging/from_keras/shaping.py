@@ -63,8 +63,8 @@ def cropping(sheet: Sheet, layer: Any, value: Value, name: str) -> Value:  # noq
             f"the layer {name!r} (Cropping2D) leaves nothing of a map of {height}x{width} places; "
             "expected less to be cut off, or larger photos."
         )
-    made = Value("", (ends[0] - top, ends[1] - left, channels), None)
-    made = Value("", made.shape, (channels, *made.shape[:2]))
+    height, width = ends[0] - top, ends[1] - left
+    made = Value("", (height, width, channels), (channels, height, width))
     bounds = {"starts": [top, left], "ends": ends, "axes": [2, 3]}
     constants = [(role, np.array(places, np.int64)) for role, places in bounds.items()]
     return sheet.put("Slice", name, [value], made, constants)
@@ -77,7 +77,12 @@ def get_item(sheet: Sheet, args: list[Any], name: str) -> Value:
         TrunkError: another way to take a part.
     """
     value, key = args[0], args[1] if len(args) > 1 else None
-    if isinstance(value, Value) and value.is_map and value.planes and isinstance(key, (list, tuple)):
+    if (
+        isinstance(value, Value)
+        and value.is_map
+        and value.planes
+        and isinstance(key, (list, tuple))
+    ):
         last = key[-1]
         before = [entry for entry in key[:-1] if entry not in (Ellipsis, slice(None))]
         whole = not before and (Ellipsis in key or len(key) == 4)

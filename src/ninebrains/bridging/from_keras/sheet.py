@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ninebrains.errors import TrunkError
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]  # of numbers of any kind
 Attribute = int | float | list[int]
 Planes = tuple[int, int, int]
 

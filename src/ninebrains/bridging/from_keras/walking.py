@@ -57,7 +57,7 @@ _MERGE_WRITERS: dict[str, MergeWriter] = {
     "Multiply": merging.merge,
     "Subtract": merging.merge,
 }
-assert LAYERS == _WRITERS.keys() | _MERGE_WRITERS.keys()
+assert _WRITERS.keys() | _MERGE_WRITERS.keys() == LAYERS
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,11 @@ class Walk:
         return [known[id(tensor)] for tensor in graph.outputs]
 
     def _write(
-        self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prefix: str
+        self,
+        operation: Any,  # noqa: ANN401
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        prefix: str,
     ) -> list[Value]:
         kind, module = type(operation).__name__, type(operation).__module__
         name = f"{prefix}{operation.name}"
@@ -156,7 +160,7 @@ def graph_of(model: Any) -> Any:  # noqa: ANN401
 
 def _nodes(graph: Any) -> Iterator[Any]:  # noqa: ANN401
     """The graph's nodes, every one after those that it reads."""
-    by_depth = graph._nodes_by_depth  # noqa: SLF001 - Keras has no public way to them
+    by_depth = graph._nodes_by_depth
     for depth in sorted(by_depth, reverse=True):
         yield from by_depth[depth]
 

@@ -96,5 +96,7 @@ def _node(
         inputs.append(f"{step.name}.{role}")
         array = np.ascontiguousarray(held).reshape(held.shape)  # the first makes 0-D to 1-D
         tensors.append(numpy_helper.from_array(array, inputs[-1]))
-    node = helper.make_node(operator, inputs, [step.output], step.name, **attributes)
+    node = helper.make_node(
+        operator, inputs, [step.output], step.name, None, None, None, **attributes
+    )
     return [node], tensors
