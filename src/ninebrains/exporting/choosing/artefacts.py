@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ninebrains.errors import ExportError
+from ninebrains.exporting.benching import take_turns
 from ninebrains.exporting.choosing.learning import Doubles, Learnt
 from ninebrains.exporting.comparing import lost_quality
 from ninebrains.exporting.exporting import ExportRecipe
@@ -23,7 +21,7 @@ from ninebrains.images import Pixels
 
 RUNS = 40
 _MOST_ASKED = 300
-_SECONDS = 300
+_MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -121,8 +119,8 @@ def time_in_turns(
 ) -> list[list[float]]:
     """Median milliseconds of a photo in each round, for each artefact.
 
-    The artefacts take turns, so that a machine that gets slower or faster does so for all of them.
-    Each turn is a fresh process of the artefact's own `run.py`.
+    Within a round each artefact has a fresh process that runs its own scripts, and they take turns:
+    a machine that gets slower or faster for a while does so for all of them.
 
     Raises:
         ExportError: one cannot be run.
@@ -131,8 +129,10 @@ def time_in_turns(
     for turn in range(rounds):
         if tell is not None:
             tell(f"timing {len(folders)} artefacts, round {turn + 1} of {rounds}")
-        for place, folder in enumerate(folders):
-            found[place].append(_milliseconds(folder))
+        for start in range(0, len(folders), _MOST_AT_ONCE):
+            rows = take_turns(folders[start : start + _MOST_AT_ONCE], RUNS)
+            for place, row in enumerate(rows, start):
+                found[place].append(row.p50_ms)
     return found
 
 
@@ -143,19 +143,3 @@ def middle_and_noise(times: Sequence[float]) -> tuple[float, float]:
     (3.0, 1.0)
     """
     return statistics.median(times), (max(times) - min(times)) / 2
-
-
-def _milliseconds(folder: Path) -> float:
-    """What `run.py --bench` says; the scripts are our own, written by `build_artefact`."""
-    command = [sys.executable, "-s", "-B", "run.py", "--bench", str(RUNS)]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own script in our own folder
-            command, cwd=folder, capture_output=True, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ExportError(f"an artefact took over {_SECONDS} s for {RUNS} photos") from None
-    try:
-        return float(json.loads(done.stdout.decode().strip().splitlines()[-1])["p50_ms"])
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError):
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise ExportError(f"an artefact cannot be run: {lines[-1][:600]}") from None
