@@ -186,14 +186,16 @@ COLUMNS = (
     *("heatmap_mean", "mb", "brain_mb", "ms", "brain_ms", "step", "runner", "packages", "note"),
 )
 
+HEADS = (
+    *("brain", "target", "precision", "verdict", "same answer", "accuracy", "lost (95 %)"),
+    *("largest difference", "heat maps", "MB", "ms (brain)"),
+)
+
 
 def table(rows: Sequence[Row], data: str) -> str:
     """Markdown: the exports of one set of photos."""
-    lines = [
-        "| brain | target | precision | verdict | same answer | accuracy | lost (95 %) "
-        "| largest difference | heat maps | MB | ms (brain) |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    heads = f"| {' | '.join(HEADS)} |"
+    lines = [heads, "|---" * len(HEADS) + "|"]
     chosen = [row for row in rows if row["data"] == data]
     lines += [f"| {' | '.join(_cells(row))} |" for row in chosen]
     return "\n".join(lines)
