@@ -3,11 +3,13 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ninebrains.brains import load
+from ninebrains.images import prepare
 from ninebrains.training.training import fit
-from tests.making import write_levels, write_pairs
+from tests.making import jpeg, write_levels, write_pairs
 
 
 def trained(folder, monkeypatch, photos, trunk, **options):
@@ -64,3 +66,26 @@ def pairs_file(pairs_once, home, tmp_path):
 def levels_file(levels_once, home, tmp_path):
     """The file of a brain that measures a level."""
     return at_home(levels_once, home, tmp_path, "levels.brain")
+
+
+@pytest.fixture(scope="session")
+def small_brain(trained_once):
+    """Cats and dogs on the small trunk."""
+    return load(trained_once[0])
+
+
+@pytest.fixture(scope="session")
+def small_regress_brain(levels_once):
+    """The level in a tank, on the small trunk."""
+    return load(levels_once[0])
+
+
+@pytest.fixture(scope="session")
+def small_pixels(small_brain):
+    """Eight photos that no brain was trained on, as the network sees them."""
+    seen = [
+        prepare(jpeg(label, number), small_brain.contract)
+        for label in ("cat", "dog")
+        for number in range(100, 104)
+    ]
+    return np.stack(seen)

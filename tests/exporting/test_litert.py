@@ -15,6 +15,7 @@ from ninebrains.exporting.litert.finishing import METADATA, check_integers, oper
 from ninebrains.photos import find_photos
 from tests.bridging.networks import net
 from tests.exporting.artefacts import Artefact
+from tests.making import jpeg
 
 # The largest difference of a score, by precision.
 TOLERANCE = {"fp32": 1e-5, "fp16": 0.01, "int8-weights": 0.05, "int8": 0.1}
@@ -24,7 +25,14 @@ REPEATED = {"ADD", "CONV_2D", "FULLY_CONNECTED", "MAXIMUM", "SQRT"}
 
 
 @pytest.fixture(scope="session")
-def artefacts(small_brain, small_pixels, tmp_path_factory):
+def calibration(small_brain):
+    """Twenty photos as the network sees them."""
+    photos = [jpeg(label, number) for label in ("cat", "dog") for number in range(10)]
+    return np.stack([nb.prepare(photo, small_brain.contract) for photo in photos])
+
+
+@pytest.fixture(scope="session")
+def artefacts(small_brain, calibration, tmp_path_factory):
     """The small brain in every precision."""
     folder = tmp_path_factory.mktemp("litert")
     return {
@@ -33,7 +41,7 @@ def artefacts(small_brain, small_pixels, tmp_path_factory):
             small_brain,
             precision,
             folder / precision,
-            calibration=small_pixels if precision == "int8" else None,
+            calibration=calibration if precision == "int8" else None,
         )
         for precision in TOLERANCE
     }
@@ -86,8 +94,8 @@ def test_floats_are_found_where_whole_numbers_are_asked_for(artefacts):
         check_integers(read(file_of(artefacts["fp32"])))
 
 
-def test_the_same_brain_gives_the_same_file(artefacts, small_brain, small_pixels, tmp_path):
-    again = Artefact("litert", small_brain, "int8", tmp_path / "again", calibration=small_pixels)
+def test_the_same_brain_gives_the_same_file(artefacts, small_brain, calibration, tmp_path):
+    again = Artefact("litert", small_brain, "int8", tmp_path / "again", calibration=calibration)
     assert file_of(again) == file_of(artefacts["int8"])
 
 
@@ -99,9 +107,9 @@ def test_weights_lie_where_runtimes_may_map_them(artefacts):
     assert all(data.index(item) % 16 == 0 for item in large)
 
 
-def test_metadata_tell_labels_input_and_outputs(small_brain, small_pixels, tmp_path):
+def test_metadata_tell_labels_input_and_outputs(small_brain, calibration, tmp_path):
     brain = small_brain.rename_label("cat", "🐈, the cat").rename_label("dog", "犬")
-    artefact = Artefact("litert", brain, "int8", tmp_path / "int8", calibration=small_pixels)
+    artefact = Artefact("litert", brain, "int8", tmp_path / "int8", calibration=calibration)
     data = file_of(artefact)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.read("labels.txt").decode() == "🐈, the cat\n犬\n"
@@ -169,18 +177,33 @@ class Metadata:
         return [self.inside.Get(flags, place) for place in self.places(field)]
 
 
-def test_a_measured_value_comes_out_too(small_regress_brain, small_pixels, tmp_path):
+def test_a_measured_value_comes_out_too(small_regress_brain, small_pixels, calibration, tmp_path):
     expected = small_regress_brain.compute(small_pixels, ["values"])["values"]
     for precision, tolerance in (("fp32", 1e-3), ("int8", 8.0)):
         artefact = Artefact(
-            "litert", small_regress_brain, precision, tmp_path / precision, calibration=small_pixels
+            "litert", small_regress_brain, precision, tmp_path / precision, calibration=calibration
         )
         found = np.concatenate([given["values"] for given in artefact.ask(small_pixels)])
         assert np.abs(found - expected).max() < tolerance
 
 
+@pytest.mark.parametrize("effort", [1, 2])
+def test_more_effort_gives_another_file_that_answers_as_well(
+    artefacts, small_brain, small_pixels, calibration, tmp_path, effort
+):
+    made = Artefact(
+        "litert", small_brain, "int8", tmp_path / "more", calibration=calibration, effort=effort
+    )
+    expected = small_brain.compute(small_pixels, ["scores"])["scores"]
+    found = np.concatenate([given["scores"] for given in made.ask(small_pixels)])
+    assert np.abs(found - expected).max() < TOLERANCE["int8"]
+    assert (file_of(made) == file_of(artefacts["int8"])) == (
+        effort == 1
+    )  # all photos are taken by both
+
+
 def test_int8_without_photos_is_refused(small_brain, tmp_path):
-    with pytest.raises(BrainError, match="photos to calibrate on"):
+    with pytest.raises(BrainError, match="without photos to calibrate on"):
         Artefact("litert", small_brain, "int8", tmp_path / "int8")
 
 

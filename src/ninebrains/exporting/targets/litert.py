@@ -12,6 +12,7 @@ from ninebrains.brains.graph import unpack
 from ninebrains.bridging.backend import import_tensorflow
 from ninebrains.exporting.answers import Answers
 from ninebrains.exporting.describing import contract_in_words
+from ninebrains.exporting.litert.mending import EFFORTS, mend
 from ninebrains.exporting.litert.metadata import Model, Tensor
 from ninebrains.exporting.running import ask_runner
 from ninebrains.exporting.target import Built, Job, Precision, Target
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _FILE = "model.tflite"
 _ORDER = ("scores", "values", "heatmap", "unfamiliar", "features")
 _WHOLE_NUMBERS = ("scores", "values", "heatmap")
-_NUM_CALIBRATION = 100
 _TOLD = {
     "scores": "a calibrated score of 0 to 1 for each label",
     "values": "the number that was measured",
@@ -58,7 +58,7 @@ class LitertTarget:
     name: str = "litert"
     title: str = "LiteRT (TensorFlow Lite)"
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights", "int8")
-    efforts: tuple[str, ...] = ("per channel", "better calibration")
+    efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "litert"
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
@@ -72,10 +72,10 @@ class LitertTarget:
 
         brain = job.brain
         model = unpack(brain.graph.held())
-        outputs = _wanted(model, job.precision)
         calibration = job.calibration
-        if calibration is not None and job.effort == 0:
-            calibration = calibration[:_NUM_CALIBRATION]
+        if job.precision == "int8":
+            model, calibration = mend(model, calibration, job.effort)
+        outputs = _wanted(model, job.precision)
         data = convert(model, job.precision, calibration)
         if job.precision == "int8":
             check_integers(read(data))
