@@ -44,7 +44,7 @@ def features_of(model, photos):
     pooled = next(
         layer.output for layer in model.layers if "GlobalAverage" in type(layer).__name__
     )
-    return np.asarray(keras.Model(model.inputs, pooled)(photos, training=False))
+    return np.asarray(keras.Model(model.inputs[0], pooled)(photos, training=False))
 
 
 def some_pixels(size=32):
