@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +147,7 @@ def _made(asked: Application, **options: Any) -> Any:  # noqa: ANN401
     import keras
 
     try:
-        with quietly():
+        with _telling():
             return getattr(keras.applications, asked.name)(**asked.options, **options)
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
@@ -154,6 +157,17 @@ def _made(asked: Application, **options: Any) -> Any:  # noqa: ANN401
             f"fetch them elsewhere and name the file: --weights {asked.name.lower()}.h5 (in Python "
             "weights=...)."
         ) from error
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Progress of a download on a terminal, and nothing else; what is printed is for programs."""
+    if sys.stderr.isatty():
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        with quietly(), redirect_stdout(io.StringIO()):
+            yield
 
 
 def _side(text: str) -> tuple[int, int, int]:

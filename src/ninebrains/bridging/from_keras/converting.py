@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ninebrains.bridging.backend import quietly
 from ninebrains.bridging.from_keras.folding import fold, join, scale_and_shift
 from ninebrains.bridging.from_keras.sheet import AFFINE, Array, Sheet, Step, Value
 from ninebrains.bridging.from_keras.walking import Level, Walk, graph_of
@@ -76,7 +77,9 @@ def convert(model: Any, *, size: tuple[int, int] | None = None, opset: int = 17)
     shape = _input_shape(model, size)
     walk = Walk(opset)
     source, photos = _entrance(walk.sheet, graph_of(model).inputs[0].name, shape)
-    outputs = [_as_keras(walk.sheet, end) for end in walk.through(model, [photos])]
+    with quietly():  # Keras warns of its own doings when it gives its weights
+        ends = walk.through(model, [photos])
+    outputs = [_as_keras(walk.sheet, end) for end in ends]
     names = [value.name for value in outputs]
     steps = join(walk.sheet.steps, names)
     entry = _entry(steps, photos.name)
