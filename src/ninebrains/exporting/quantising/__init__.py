@@ -19,7 +19,6 @@ from ninebrains.exporting.quantising.efforts import (
     mended,
     quantise,
     quantise_with,
-    worst_layers,
 )
 from ninebrains.exporting.quantising.equalising import equalise
 from ninebrains.exporting.quantising.layers import Layer, find_layers, values_with_grids
@@ -46,6 +45,5 @@ __all__ = [
     "spread_photos",
     "values_with_grids",
     "with_biases",
-    "worst_layers",
     "write",
 ]

@@ -108,7 +108,10 @@ def quantise_with(model: onnx.ModelProto, pixels: Pixels | None, effort: int) ->
     plan = _Plan.make(model, chosen, "least error").corrected(model, chosen)
     if effort == 2:
         return Quantised(plan.write(model))
-    worst = plan.worst(model, chosen)
+    few = spread_photos(chosen, _RANKING_PHOTOS)
+    ranked = rank_layers(model, few, plan.ranges, plan.biases)
+    count = max(round(len(ranked) * _SHARE_IN_FLOAT), 1)
+    worst = tuple(name for name, gain in ranked[:count] if gain > 0)
     return Quantised(plan.write(model, worst), worst)
 
 
@@ -116,14 +119,6 @@ def equalised(model: onnx.ModelProto, pixels: Pixels) -> onnx.ModelProto:
     """The float model, equalised by what its values are on photos; see `equalise`."""
     values = values_with_grids(model, find_layers(model))
     return equalise(model, channel_peaks(model, pixels, values))
-
-
-def worst_layers(model: onnx.ModelProto, pixels: Pixels) -> tuple[str, ...]:
-    """The tenth of the layers that costs the answers most in 8 bits, for other quantisers."""
-    model = _with_current_operators(model)
-    chosen = choose_photos(model, check_pixels(model, pixels), _CHOSEN_PHOTOS)
-    plan = _Plan.make(model, chosen, "least error").corrected(model, chosen)
-    return plan.worst(model, chosen)
 
 
 def mended(model: onnx.ModelProto, pixels: Pixels) -> onnx.ModelProto:
@@ -155,13 +150,6 @@ class _Plan:
         count = min(max(_CORRECTING_PIXELS // size, 8), 64)
         shifts = bias_shifts(model, self.write(model), spread_photos(pixels, count))
         return _Plan(self.ranges, shifts)
-
-    def worst(self, model: onnx.ModelProto, pixels: Pixels) -> tuple[str, ...]:
-        """The tenth of the layers that does best in float, as far as that helps at all."""
-        few = spread_photos(pixels, _RANKING_PHOTOS)
-        ranked = rank_layers(model, few, self.ranges, self.biases)
-        count = max(round(len(ranked) * _SHARE_IN_FLOAT), 1)
-        return tuple(name for name, gain in ranked[:count] if gain > 0)
 
     def write(self, model: onnx.ModelProto, keep_float: Collection[str] = ()) -> onnx.ModelProto:
         layers = [layer for layer in find_layers(model) if layer.name not in keep_float]

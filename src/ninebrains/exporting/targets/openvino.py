@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ninebrains.brains.graph import unpack
 from ninebrains.errors import BrainError
 from ninebrains.exporting.answers import Answers
+from ninebrains.exporting.quantising import (
+    EFFORTS,
+    check_pixels,
+    choose_photos,
+    find_layers,
+    quantise_with,
+    spread_photos,
+)
 from ninebrains.exporting.requiring import require_package
 from ninebrains.exporting.running import ask_runner
 from ninebrains.exporting.target import Built, Job, Precision, Target
@@ -24,16 +32,15 @@ if TYPE_CHECKING:
     import onnx
 
 _FILE = "model.xml"
-_EFFORTS = ("per channel", "better calibration", "equalisation", "worst layers in float")
 _USUAL_PHOTOS, _CHOSEN_PHOTOS = 100, 200
+_OUR_EFFORT = 2
 _NOTES: dict[Precision, tuple[str, ...]] = {
     "fp16": ("Weights are kept in 16 bits; run.py computes in 32.",),
     "fp32": (),
     "int8-weights": ("Weights are kept in 8 bits; run.py computes in 32.",),
-    "int8": (
-        "The trunk computes in 8 bits, quantised by NNCF; the head, which is tiny, in float.",
-    ),
+    "int8": (),
 }
+_BY_NNCF = "The trunk computes in 8 bits, quantised by NNCF; the head, which is tiny, in float."
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class OpenVinoTarget:
     name: str = "openvino"
     title: str = "OpenVINO"
     precisions: tuple[Precision, ...] = ("fp16", "fp32", "int8-weights", "int8")
-    efforts: tuple[str, ...] = _EFFORTS
+    efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "openvino"
 
     def require(self, precision: Precision) -> None:
@@ -58,9 +65,7 @@ class OpenVinoTarget:
         outputs = tuple(output.name for output in model.graph.output)
         notes = _NOTES[job.precision]
         if job.precision == "int8":
-            network, in_float = _quantised(model, job.calibration, job.effort)
-            if in_float:
-                notes = (*notes, f"Layers left in float, too: {', '.join(in_float)}.")
+            network, notes = _quantised(model, job.calibration, job.effort)
         else:
             network = _converted(model)
         if job.precision == "int8-weights":
@@ -122,33 +127,26 @@ def _converted(model: onnx.ModelProto) -> Any:  # noqa: ANN401 - openvino's type
 def _quantised(
     model: onnx.ModelProto, pixels: Pixels | None, effort: int
 ) -> tuple[Any, tuple[str, ...]]:
-    """The network in 8 bits, and the trunk's layers that stayed in float."""
-    from ninebrains.exporting.quantising import (
-        check_pixels,
-        choose_photos,
-        equalised,
-        find_layers,
-        spread_photos,
-        worst_layers,
-    )
+    """The network in 8 bits, and what to tell of it.
 
+    OpenVINO's own quantiser comes first. What goes beyond it is done here, in ONNX, and converted.
+    """
     pixels = check_pixels(model, pixels)
     find_layers(model)  # refuses what would gain little
+    if effort >= _OUR_EFFORT:
+        quantised = quantise_with(model, pixels, effort)
+        return _converted(quantised.model), quantised.notes
     if effort == 0:
         pixels = spread_photos(pixels, _USUAL_PHOTOS)
     else:
         pixels = choose_photos(model, pixels, _CHOSEN_PHOTOS)
-    if effort >= 2:
-        model = equalised(model, pixels)
-    in_float = worst_layers(model, pixels) if effort >= 3 else ()
     network = _converted(model)
-    left = [*_head(model), *in_float]
-    names = [f"{re.escape(name)}(/.*)?" for name in left]
+    names = [f"{re.escape(name)}(/.*)?" for name in _head(model)]
     with _quietly() as nncf:
         scope = nncf.IgnoredScope(patterns=names, validate=False)
         photos = nncf.Dataset([one[None] for one in pixels])
         done = nncf.quantize(network, photos, subset_size=len(pixels), ignored_scope=scope)
-    return done, in_float
+    return done, (_BY_NNCF,)
 
 
 def _head(model: onnx.ModelProto) -> list[str]:
