@@ -50,9 +50,9 @@ class WebTarget:
         Raises:
             ExtraError: it cannot be had; the message says what to do.
         """
-        from ninebrains.exporting.web.runtime import runtime_files
+        from ninebrains.exporting.web.runtime import require_runtime
 
-        runtime_files()
+        require_runtime()
 
     def build(self, job: Job, folder: Path) -> Built:
         """Write the page, the networks and the runtime.
@@ -70,10 +70,10 @@ class WebTarget:
             outputs=job.brains[0].outputs,
             packages=("onnx",),
             notes=(
-                f"The first visit downloads {size / 1e6:.1f} MB; from then on the page works "
-                "offline, and photos never leave the device.",
-                f"It runs on {PACKAGE} {VERSION}. A second build of it for graphics processors "
-                "(WebGPU) is fetched only where it might be faster.",
+                f"The first visit downloads {size / 1e6:.1f} MB. After it the page works offline.",
+                "No photo and no answer leaves the device.",
+                f"It runs on {PACKAGE} {VERSION}.",
+                "Its build for graphics processors is fetched only where it might be faster.",
             ),
         )
 

@@ -128,7 +128,7 @@ class _CheckHandler(Handler):
         else:
             self.reply(HTTPStatus.NOT_FOUND, b"", "text/plain", with_body)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - named by http.server
         """Take an answer."""
         name = self._inside()
         size = int(self.headers.get("Content-Length", 0))
@@ -266,6 +266,4 @@ def _gathered(check: _Check, where: str, *, in_browser: bool) -> Answers:
     times = np.full((count, 2), np.nan)
     for place, pair in check.times.items():
         times[place] = pair
-    return Answers(
-        values, times[:, 0], times[:, 1], check.errors, where, in_browser, check.threads
-    )
+    return Answers(values, times[:, 0], times[:, 1], check.errors, where, in_browser, check.threads)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAMES = (
@@ -123,7 +123,5 @@ if sys.platform == "win32":
 else:
 
     def _signal(process: subprocess.Popen[bytes], *, force: bool) -> None:
-        try:
+        with suppress(ProcessLookupError):  # all of them have ended
             os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
-        except ProcessLookupError:
-            pass  # all of them have ended

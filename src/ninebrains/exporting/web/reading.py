@@ -62,8 +62,7 @@ def _unpacked(folder: Path, path: str) -> bytes:
     if not target.is_relative_to(folder.resolve()):
         raise ValueError(f"{path} leads out of the folder")
     with gzip.open(target) as file:
-        data = file.read(_LARGEST_FILE)
-    return data
+        return file.read(_LARGEST_FILE)
 
 
 def _session(data: bytes) -> Any:  # noqa: ANN401 - onnxruntime has no types

@@ -7,7 +7,7 @@ where there is no network.
 
 from __future__ import annotations
 
-import base64
+import gzip
 import hashlib
 import io
 import os
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,10 @@ from ninebrains.places import cache_folder, holding, write_bytes
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
-INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+SHA512 = (  # as the registry's `dist.integrity` says, in hexadecimal
+    "ab4cbe26baedba45d2cec05610c71c55fa97db92d19a8b171c5f8269126683ca"
+    "590a5cdc57bb2f35ce2b298de32f4d956fb42644c0ecd528a0a91e025c07ca61"
+)
 VARIABLE = "NINEBRAINS_ONNXRUNTIME_WEB"
 
 _FETCH_SECONDS = 300
@@ -51,6 +55,15 @@ BUILDS: Mapping[str, Build] = {
 """`wasm` runs everywhere; `webgpu` is larger and is only fetched where it might be faster."""
 
 
+def require_runtime() -> None:
+    """Make sure that the runtime is here, fetching it where it is not.
+
+    Raises:
+        ExtraError: it cannot be had; the message says what to do.
+    """
+    _package()
+
+
 def runtime_files() -> dict[str, bytes]:
     """The files of both builds, by their name in the package.
 
@@ -67,6 +80,24 @@ def runtime_files() -> dict[str, bytes]:
                 file = archive.extractfile(member)
                 found[name] = file.read(_LARGEST_BYTES) if file else b""
     return found
+
+
+def packed(data: bytes) -> bytes:
+    """A program of the runtime packed with gzip, which takes seconds and is therefore kept."""
+    path = cache_folder() / "web" / f"{hashlib.sha256(data).hexdigest()}.gz"
+    kept = _read(path)
+    if kept is not None and _unpacks_to(kept, data):
+        return kept
+    small = gzip.compress(data, 9, mtime=0)
+    write_bytes(path, small)
+    return small
+
+
+def _unpacks_to(small: bytes, data: bytes) -> bool:
+    try:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(small, len(data) + 1) == data
+    except zlib.error:
+        return False
 
 
 def _package() -> bytes:
@@ -108,7 +139,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _is_right(data: bytes) -> bool:
-    return "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode() == INTEGRITY
+    return hashlib.sha512(data).hexdigest() == SHA512
 
 
 def _fetch() -> bytes:

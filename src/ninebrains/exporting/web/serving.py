@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
@@ -134,7 +134,7 @@ def make_server(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Threadi
     return bind(partial(Handler, folder=folder), host, port)
 
 
-def bind(handler: partial[Handler], host: str, port: int) -> ThreadingHTTPServer:
+def bind(handler: Callable[..., Handler], host: str, port: int) -> ThreadingHTTPServer:
     """A server with a handler of one's own.
 
     Raises:

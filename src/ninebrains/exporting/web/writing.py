@@ -22,7 +22,7 @@ from typing import Any
 
 from ninebrains.exporting.web.icons import draw_icon
 from ninebrains.exporting.web.networks import Network, Networks
-from ninebrains.exporting.web.runtime import BUILDS, PACKAGE, VERSION, runtime_files
+from ninebrains.exporting.web.runtime import BUILDS, PACKAGE, VERSION, packed, runtime_files
 
 PAGE = Path(__file__).parent / "page"
 
@@ -44,12 +44,11 @@ class _Site:
         if not path.startswith(_NOT_KEPT):
             self.kept[path] = data
 
-    def write_packed(self, folder: str, name: str, data: bytes) -> dict[str, Any]:
-        """Write a file packed; what the page has to know of it."""
-        packed = gzip.compress(data, 9, mtime=0)
+    def write_packed(self, folder: str, name: str, data: bytes, small: bytes) -> dict[str, Any]:
+        """Write a file that was packed to `small`; what the page has to know of it."""
         path = f"{folder}/{name.replace('#', hashlib.sha256(data).hexdigest()[:16])}.gz"
-        self.write(path, packed)
-        return {"path": path, "bytes": len(packed), "unpacked_bytes": len(data)}
+        self.write(path, small)
+        return {"path": path, "bytes": len(small), "unpacked_bytes": len(data)}
 
 
 def write_site(folder: Path, networks: Networks, title: str) -> int:
@@ -91,8 +90,9 @@ def _write_runtimes(site: _Site) -> dict[str, Any]:
     for name, build in BUILDS.items():
         module = f"runtime/{name}/{build.module}"
         site.write(module, found[build.module])
+        program = found[build.wasm]
         wasm = site.write_packed(
-            f"runtime/{name}", f"{Path(build.wasm).stem}-#.wasm", found[build.wasm]
+            f"runtime/{name}", f"{Path(build.wasm).stem}-#.wasm", program, packed(program)
         )
         runtimes[name] = {"module": module, "wasm": wasm}
     return runtimes
@@ -102,11 +102,10 @@ def _licences() -> dict[str, bytes]:
     """ONNX Runtime's licence, and those of what it is made of where its Python package has them."""
     texts = {"licences/onnxruntime-web.txt": (PAGE / "onnxruntime-web-licence.txt").read_bytes()}
     try:
-        notices = [
-            file for file in files("onnxruntime") or () if file.name == "ThirdPartyNotices.txt"
-        ]
+        parts = files("onnxruntime") or ()
     except PackageNotFoundError:
-        notices = []
+        parts = ()
+    notices = [file for file in parts if file.name == "ThirdPartyNotices.txt"]
     for notice in notices:
         path = Path(str(notice.locate()))
         if path.is_file():
@@ -115,11 +114,15 @@ def _licences() -> dict[str, bytes]:
 
 
 def _trunk(site: _Site, trunk: Network) -> dict[str, Any]:
-    return {"file": site.write_packed("brains", "trunk-#.onnx", trunk.data), **trunk.facts}
+    return {"file": _write_network(site, "trunk-#.onnx", trunk.data), **trunk.facts}
 
 
 def _brain(site: _Site, head: Network) -> dict[str, Any]:
-    return {"head": site.write_packed("brains", f"{head.name}-#.onnx", head.data), **head.facts}
+    return {"head": _write_network(site, f"{head.name}-#.onnx", head.data), **head.facts}
+
+
+def _write_network(site: _Site, name: str, data: bytes) -> dict[str, Any]:
+    return site.write_packed("brains", name, data, gzip.compress(data, 9, mtime=0))
 
 
 def _write_page(site: _Site, title: str) -> None:

@@ -91,7 +91,13 @@ export class Card {
       this.keep.addEventListener("click", () => this.teachChosen());
     }
     const question = brain.task === "regress" ? "The right value" : "Something else is right";
-    return make("div.teach", {}, make("label", {}, question, this.field), this.keep);
+    this.field.setAttribute("aria-label", question);
+    return make(
+      "details.teach",
+      {},
+      make("summary", {}, question),
+      make("div.teach-row", {}, this.field, this.keep),
+    );
   }
 
   teachChosen() {
@@ -133,7 +139,7 @@ export class Card {
   noteOn(answer, said) {
     const { brain } = this;
     const limit = answer.unfamiliar?.data[0];
-    if (said.isStrange) return `Unlike the photos it learnt from: ${number(limit)} times the limit.`;
+    if (said.isStrange) return `Unlike the photos it learnt from (${limit.toFixed(1)} times the limit).`;
     if (brain.task === "regress") {
       return brain.residual_90 === null ? "" : `9 in 10 are within ± ${number(brain.residual_90)}.`;
     }

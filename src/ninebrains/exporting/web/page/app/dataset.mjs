@@ -8,13 +8,13 @@
 import { zip } from "./zip.mjs";
 
 /**
- * @param brain as in site.json
+ * @param task of the brain
  * @param kept [{photo: Blob, truth, answer, score, unfamiliar, at}]; `truth` is a list of names, or
  *   a number
  * @returns Promise of a Blob
  */
-export async function writeDataset(brain, kept) {
-  const isPlain = brain.task === "classify";
+export async function writeDataset(task, kept) {
+  const isPlain = task === "classify";
   const folders = new Map();
   const files = [];
   const labels = [["path", "label"]];

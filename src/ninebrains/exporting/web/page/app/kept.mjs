@@ -4,12 +4,10 @@ import { writeDataset } from "./dataset.mjs";
 import { make, part, toast } from "./dom.mjs";
 import { allKept, forget, forgetAll } from "./keeping.mjs";
 
-let site;
 let addresses = [];
 
 /** Make the button and the dialog work. */
-export function setUpKept(facts) {
-  site = facts;
+export function setUpKept() {
   part("open-kept").addEventListener("click", async () => {
     await refresh();
     part("kept").showModal();
@@ -77,11 +75,8 @@ function downloads(kept) {
 }
 
 async function download(name, items) {
-  // What was kept of a brain that is no longer in the export still has its form in what was said.
-  const task = Array.isArray(items[0].truth) ? "classify" : "regress";
-  const brain = site.brains.find((known) => known.name === name) ?? { task };
   try {
-    const blob = await writeDataset(brain, items);
+    const blob = await writeDataset(items[0].task, items);
     const link = make("a", { href: URL.createObjectURL(blob), download: `${name}-photos.zip` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

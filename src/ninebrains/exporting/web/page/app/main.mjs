@@ -1,21 +1,21 @@
 // The page: what is chosen, what is shown, what was said.
 
 import { setUpAbout, tell } from "./about.mjs";
-import { Card, topLabel, verdict } from "./answers.mjs";
+import { Card, topLabel } from "./answers.mjs";
 import * as camera from "./camera.mjs";
 import { openClient, whatIsMissing } from "./client.mjs";
-import { announce, make, megabytes, part, percent, toast } from "./dom.mjs";
+import { announce, make, megabytes, part } from "./dom.mjs";
+import { setUpDropping } from "./dropping.mjs";
 import { fetchSite } from "./files.mjs";
 import { chosenBuild, tryGraphics, useWasmFromNow } from "./graphics.mjs";
-import { forget, keep } from "./keeping.mjs";
 import { count, setUpKept } from "./kept.mjs";
 import { keepOffline } from "./offline.mjs";
-import { drawHeat, drawPhoto, followSize, show, toJpeg } from "./stage.mjs";
+import { speak } from "./speaking.mjs";
+import { drawHeat, drawPhoto, followSize, show } from "./stage.mjs";
+import { teachOf } from "./teaching.mjs";
 
 const base = new URL("..", import.meta.url);
 const MOST_AT_FIRST = 4; // brains that are chosen before anyone has chosen
-const LONGEST_KEPT = 1280; // pixels of a camera's frame that is kept
-const QUIET_MS = 2500; // between two things that are said aloud while the camera runs
 const WAIT_MS = 60; // between two frames
 
 let site;
@@ -24,7 +24,6 @@ let cards = [];
 let chosen = [];
 let shot = null; // {bitmap, blob: file or null, result, taught: Map of place to {id, truth}}
 let heat = { isOn: false, place: 0, label: null }; // label null: the top one
-let spokenAt = 0;
 let turn = 0; // of photos: answers to an older one are dropped
 
 async function start() {
@@ -47,7 +46,7 @@ async function start() {
   if (!client.isCanvasHonest) {
     complain("This browser changes photos a little to protect your privacy; answers may be wrong. Allow this page to read canvases, or use another browser.");
   }
-  setUpKept(site).catch((error) => tell("Keeping", error.message));
+  setUpKept().catch((error) => tell("Keeping", error.message));
   document.documentElement.dataset.ready = "yes";
   await keepOffline(base);
 }
@@ -123,32 +122,15 @@ function setUpControls() {
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
-  setUpDropping();
+  setUpDropping(openFile);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && camera.isOn()) hold();
   });
 }
 
-function setUpDropping() {
-  const frame = part("frame");
-  const mark = (isOver) => frame.classList.toggle("over", isOver);
-  document.addEventListener("dragover", (event) => (event.preventDefault(), mark(true)));
-  document.addEventListener("dragleave", () => mark(false));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    mark(false);
-    const file = event.dataTransfer?.files[0];
-    if (file) openFile(file);
-  });
-  document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])][0];
-    if (file) openFile(file);
-  });
-}
-
 async function openFile(blob) {
-  const mine = ++turn;
   endCamera();
+  const mine = ++turn;
   complain("");
   try {
     const result = await client.answerFile(blob, chosen);
@@ -266,7 +248,7 @@ function render() {
   part("timing").title = `photo ${(decode + prepare).toFixed(1)} ms, network ${run.toFixed(1)} ms`;
   part("timing").hidden = false;
   renderHeat();
-  speak(result);
+  speak(site, result.answers, camera.isOn());
 }
 
 function renderHeat() {
@@ -281,19 +263,6 @@ function renderHeat() {
   const label = heat.label ?? topLabel(answer);
   drawHeat(answer.heatmap, label, brain.contract, shot.result.size);
   part("caption").textContent = `Where ${brain.name} sees: ${brain.labels[label].name}`;
-}
-
-function speak({ answers }) {
-  const now = performance.now();
-  if (camera.isOn() && now - spokenAt < QUIET_MS) return;
-  const lines = answers.map((answer) => {
-    const brain = site.brains[answer.place];
-    const { text, score, isStrange } = verdict(brain, answer);
-    const sure = brain.task === "classify" && !isStrange && !camera.isOn();
-    return `${brain.name}: ${text}${sure ? `, ${percent(score)}` : ""}`;
-  });
-  announce(lines.join(". "));
-  spokenAt = now;
 }
 
 function setHeat(change) {
@@ -312,28 +281,11 @@ function look(place, label) {
 async function teach(place, truth) {
   if (camera.isOn()) hold();
   const mine = shot;
-  const brain = site.brains[place];
-  const answer = mine.result.answers.find((item) => item.place === place);
-  // The bitmap of a running camera is gone with the next frame.
-  const bitmap = mine.blob ? null : await createImageBitmap(mine.bitmap);
   try {
-    const before = mine.taught.get(place);
-    if (before) await forget(before.id);
-    mine.taught.delete(place);
-    if (truth !== null) {
-      const photo = mine.blob ?? (await toJpeg(bitmap, LONGEST_KEPT));
-      const { text, score } = verdict(brain, answer);
-      const unfamiliar = answer.unfamiliar?.data[0] ?? null;
-      const about = { brain: brain.name, version: brain.version, at: Date.now() };
-      const id = await keep({ ...about, photo, truth, answer: text, score, unfamiliar });
-      mine.taught.set(place, { id, truth });
-      toast(`Kept on this device: ${Array.isArray(truth) ? truth.join(", ") || "None of these" : truth}`);
-    } else toast("Taken back.");
+    await teachOf(mine, place, site.brains[place], truth);
     await count();
   } catch (error) {
     complain(error.message);
-  } finally {
-    bitmap?.close();
   }
   if (shot === mine) render();
 }
