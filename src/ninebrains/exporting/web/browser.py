@@ -29,8 +29,6 @@ Floats = npt.NDArray[np.float32]
 
 CHECKING = Path(__file__).parent / "checking"
 
-_START_SECONDS = 120.0  # to start the browser, fetch and compile everything
-_PHOTO_SECONDS = 60.0
 _LARGEST_ANSWER = 256 * 1024 * 1024
 
 
@@ -155,6 +153,7 @@ def answers(
     *,
     brain: int = 0,
     build: str = "wasm",
+    patience_s: float = 120.0,
 ) -> Answers | None:
     """Ask a web export in a browser about photos, from their files on.
 
@@ -164,6 +163,8 @@ def answers(
         outputs: of the brain, such as `scores`, `unfamiliar`, `heatmap`, `features`.
         brain: its place in site.json.
         build: of the runtime, `wasm` or `webgpu`.
+        patience_s: how long nothing may be heard of the browser, which takes its time to start, to
+            compile everything and to answer large photos.
 
     Returns:
         The answers; None where there is no browser on this machine.
@@ -186,7 +187,7 @@ def answers(
     with serving(server):
         try:
             with browsing(browser, page) as process:
-                _wait(check, process.poll)
+                _wait(check, process.poll, patience_s)
         except OSError as error:
             raise BrainError(f"the browser {browser} cannot be started: {error}") from error
     if check.failure is not None:
@@ -194,16 +195,15 @@ def answers(
     return _gathered(check, version_of(browser), in_browser=True)
 
 
-def _wait(check: _Check, poll: Callable[[], int | None]) -> None:
+def _wait(check: _Check, poll: Callable[[], int | None], patience_s: float) -> None:
     """Wait until all photos are answered.
 
     Raises:
         BrainError: the browser ended, or nothing was heard of it for too long.
     """
     while not check.done.wait(0.2):
-        started = bool(check.rows or check.errors)
         silence = time.monotonic() - check.heard_at
-        if silence > (_PHOTO_SECONDS if started else _START_SECONDS):
+        if silence > patience_s:
             raise BrainError(
                 f"the browser has said nothing for {silence:.0f} seconds, after "
                 f"{len(check.rows)} of {len(check.photos)} photos; it hangs or is out of memory"

@@ -88,7 +88,7 @@ def packed(data: bytes) -> bytes:
     kept = _read(path)
     if kept is not None and _unpacks_to(kept, data):
         return kept
-    small = gzip.compress(data, 9, mtime=0)
+    small = gzip.compress(data, 7, mtime=0)
     write_bytes(path, small)
     return small
 

@@ -187,7 +187,7 @@ async function openCamera(begin) {
 }
 
 function setCameraButtons(isOn) {
-  part("camera").hidden = isOn;
+  for (const id of ["camera", "choose"]) part(id).hidden = isOn;
   for (const id of ["hold", "stop"]) part(id).hidden = !isOn;
   if (!isOn) part("flip").hidden = true;
 }
@@ -217,7 +217,7 @@ function closeCamera() {
   endCamera();
   setShot(null);
   part("answers").replaceChildren();
-  part("timing").hidden = part("show-heat").hidden = part("caption").hidden = true;
+  for (const id of ["timing", "teach-hint", "show-heat", "caption"]) part(id).hidden = true;
   show("empty");
   part("camera").focus();
 }
@@ -247,6 +247,7 @@ function render() {
   part("timing").textContent = `${(decode + prepare + run).toFixed(0)} ms on this device`;
   part("timing").title = `photo ${(decode + prepare).toFixed(1)} ms, network ${run.toFixed(1)} ms`;
   part("timing").hidden = false;
+  part("teach-hint").hidden = part("kept-count").textContent !== "0" || !result.answers.length;
   renderHeat();
   speak(site, result.answers, camera.isOn());
 }

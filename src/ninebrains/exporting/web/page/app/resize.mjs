@@ -1,5 +1,5 @@
 // One antialiased resize, as Pillow does it: a triangle filter that grows with the reduction, along
-// rows and then along columns, in fixed point, with 8 bits between the two.
+// rows and along columns, in fixed point, with 8 bits between the two.
 // Source of the method: Pillow's Resample.c (https://github.com/python-pillow/Pillow).
 
 const PRECISION = 22; // bits behind the point of a weight
@@ -39,9 +39,9 @@ function toByte(sum) {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-/** Rows `top` to `bottom` of `image`, each resized to `width`. */
-function alongRows(image, box, width, top, bottom) {
-  const { starts, counts, weights, length } = weightsFor(image.width, box[0], box[2], width);
+/** All rows of `image` resized to `width`, or only those of `rows` ([first, last)). */
+function alongRows(image, plan, width, [top, bottom]) {
+  const { starts, counts, weights, length } = plan;
   const out = new Uint8Array((bottom - top) * width * 3);
   const { data } = image;
   let to = 0;
@@ -67,7 +67,7 @@ function alongRows(image, box, width, top, bottom) {
   return { data: out, width, height: bottom - top };
 }
 
-/** `image`, whose first row is row `top` of the photo, resized to `height` rows. */
+/** All columns of `image`, whose first row is row `top` of the photo, resized to `height`. */
 function alongColumns(image, plan, height, top) {
   const { starts, counts, weights, length } = plan;
   const rowLength = image.width * 3;
@@ -93,16 +93,22 @@ function alongColumns(image, plan, height, top) {
  * @returns the same kind of object, width x height
  */
 export function resize(image, width, height, box = [0, 0, image.width, image.height]) {
-  const exact = box.map(Math.fround); // Pillow takes the box in single precision
-  const isWhole = (low, high, inSize, outSize) => inSize === outSize && low === 0 && high === outSize;
-  const plan = weightsFor(image.height, exact[1], exact[3], height);
-  let current = image;
-  let top = 0;
-  if (!isWhole(exact[0], exact[2], image.width, width)) {
-    top = plan.starts[0];
-    const bottom = plan.starts[height - 1] + plan.counts[height - 1];
-    current = alongRows(image, exact, width, top, bottom);
+  const [left, top, right, bottom] = box.map(Math.fround); // Pillow's box is in single precision
+  const isWide = image.width === width && left === 0 && right === width;
+  const isHigh = image.height === height && top === 0 && bottom === height;
+  const across = weightsFor(image.width, left, right, width);
+  const down = weightsFor(image.height, top, bottom, height);
+  const whole = [0, height];
+  if (isWide) return isHigh ? image : alongColumns(image, down, height, 0);
+  if (isHigh) return alongRows(image, across, width, whole);
+  if (isColumnsFirst(image, width, height)) {
+    return alongRows(alongColumns(image, down, height, 0), across, width, whole);
   }
-  if (isWhole(exact[1], exact[3], image.height, height)) return current;
-  return alongColumns(current, plan, height, top);
+  const used = [down.starts[0], down.starts[height - 1] + down.counts[height - 1]];
+  return alongColumns(alongRows(image, across, width, used), down, height, used[0]);
+}
+
+/** Since version 13, Pillow begins with the columns where they lose most. It is a matter of 1/255. */
+function isColumnsFirst(image, width, height) {
+  return height < image.height && image.height - height > 2 * (image.width - width);
 }
