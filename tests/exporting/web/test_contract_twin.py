@@ -66,7 +66,7 @@ def scene(width, height):
     return Image.fromarray(pixels)
 
 
-SIZES = [(64, 64), (65, 47), (333, 200), (200, 333), (20, 90), (1, 1), (96, 64), (1500, 40), (40, 1500)]
+SIZES = [(64, 64), (65, 47), (333, 200), (200, 333), (20, 90), (1, 1), (1500, 40), (40, 1500)]
 
 
 def test_every_pixel_is_the_same_where_decoding_is_exact(see):
@@ -121,7 +121,7 @@ def test_jpegs_of_any_size_are_nearly_the_same(see, size):
 
 
 def test_real_photos_are_nearly_the_same(see, shared):
-    files = sorted((shared / "data/classification").glob("*/*/*.jpg"))[::24]
+    files = sorted((shared / "data/classification").glob("*/*/*.jpg"))[::60]
     photos = [path.read_bytes() for path in files]
     contracts = [Contract(96, 96), Contract(224, 224)]
     away = [
