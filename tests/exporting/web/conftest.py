@@ -31,9 +31,10 @@ def build_site(trained_home, tmp_path_factory):
                 TARGET.require(precision)
             except ExtraError as error:
                 pytest.skip(f"the runtime for browsers cannot be had here: {error}")
-            TARGET.build(Job(tuple(brains), precision), folder)
+            build.built[folder] = TARGET.build(Job(tuple(brains), precision), folder)
         return folder
 
+    build.built = {}
     return build
 
 
@@ -102,7 +103,7 @@ def drawn_y4m(tmp_path_factory):
 
 def write_film(path):
     """A short film of one photo, as uncompressed YUV 4:2:0."""
-    image = Image.open(io.BytesIO(jpeg("cat", 200, size=(320, 240)))).convert("YCbCr")
+    image = Image.open(io.BytesIO(jpeg("cat", 200))).resize((320, 240)).convert("YCbCr")
     planes = [plane.tobytes() for plane in image.split()[:1]]
     planes += [plane.resize((160, 120)).tobytes() for plane in image.split()[1:]]
     frame = b"FRAME\n" + b"".join(planes)

@@ -45,7 +45,7 @@ export class Card {
     this.element = make(
       "article.card",
       { "aria-label": brain.name },
-      make("h3", {}, brain.task === "regress" ? `${brain.name}: ${brain.labels[0].name}` : brain.name),
+      make("h2.brain", {}, brain.task === "regress" ? `${brain.name}: ${brain.labels[0].name}` : brain.name),
       this.verdict,
       this.note,
       make("ol.bars", { "aria-label": `Labels of ${brain.name}` }, ...this.rows.map((row) => row.item)),
