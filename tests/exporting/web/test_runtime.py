@@ -45,9 +45,8 @@ def test_a_named_package_is_taken_without_npm(monkeypatch, trained_home, one_sit
     monkeypatch.setenv(runtime.VARIABLE, str(package))
     monkeypatch.setenv("PATH", "")
     files = runtime.runtime_files()
-    assert {
-        name for build in runtime.BUILDS.values() for name in (build.module, build.wasm)
-    } == set(files)
+    names = {name for build in runtime.BUILDS.values() for name in (build.module, build.wasm)}
+    assert set(files) == names
     assert all(len(data) > 10_000 for data in files.values())
 
 

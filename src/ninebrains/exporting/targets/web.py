@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ninebrains.brains import Brain
-from ninebrains.exporting.target import Built, Job, Precision
+from ninebrains.exporting.target import Built, Job, Precision, Target
 from ninebrains.exporting.web.networks import PRECISIONS, make_networks
 
 _USAGE = """\
@@ -84,7 +84,8 @@ class WebTarget:
 
 
 def _title(brains: tuple[Brain, ...]) -> str:
-    return brains[0].name if len(brains) == 1 else f"{len(brains)} brains"
+    others = len(brains) - 1
+    return brains[0].name + (f" and {others} more" if others else "")
 
 
-TARGET = WebTarget()
+TARGET: Target = WebTarget()

@@ -2,7 +2,6 @@
 
 import { tell } from "./about.mjs";
 import { openClient } from "./client.mjs";
-import { make } from "./dom.mjs";
 
 const WORTH_MS = 30; // below that for a photo there is little to win and a download to lose
 const NUM_RUNS = 5;
@@ -34,7 +33,7 @@ function remember(site, build) {
 export const useWasmFromNow = (site) => remember(site, "wasm");
 
 /**
- * Measure both on a photo, once for each device, and give the better client.
+ * Measure both on a photo where that is worth it, once for each device.
  * @returns Promise of the client to use from now on
  */
 export async function tryGraphics(base, site, client, bitmap, brains) {
@@ -43,7 +42,12 @@ export async function tryGraphics(base, site, client, bitmap, brains) {
   const before = await measure(client, bitmap, brains);
   if (before.ms < WORTH_MS) return client; // not remembered: more brains may be chosen later
   const adapter = await navigator.gpu.requestAdapter().catch(() => null);
-  if (!adapter) return client;
+  if (!adapter || adapter.info?.isFallbackAdapter) return client; // none, or the processor again
+  return better(base, site, client, before, bitmap, brains);
+}
+
+/** The faster of a client on the processor, measured before, and one on the graphics processor. */
+export async function better(base, site, client, before, bitmap, brains) {
   let other;
   try {
     other = await openClient(base, "webgpu");
@@ -57,12 +61,13 @@ export async function tryGraphics(base, site, client, bitmap, brains) {
   } catch (error) {
     other?.close();
     remember(site, "wasm");
-    tell("WebGPU", make("span", {}, `Does not run here: ${error.message}`));
+    tell("WebGPU", `Does not run here: ${error.message}`);
     return client;
   }
 }
 
-async function measure(client, bitmap, brains) {
+/** The median time of the networks on a photo, in milliseconds, and what they answer. */
+export async function measure(client, bitmap, brains) {
   const runs = [];
   let answers;
   for (let run = 0; run <= NUM_RUNS; run++) {
