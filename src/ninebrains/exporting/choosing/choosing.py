@@ -20,7 +20,7 @@ from ninebrains.errors import BrainError, DataError, ExportError, ExtraError
 from ninebrains.exporting.choosing.artefacts import (
     Artefact,
     Workshop,
-    middle_and_noise,
+    quietest_and_noise,
     time_in_turns,
 )
 from ninebrains.exporting.choosing.budget import (
@@ -285,7 +285,7 @@ class _Search:
         quality = learnt.quality(right)
         assert self.reference is not None
         times = self.times.get(artefact.folder)
-        ms, noise = middle_and_noise(times) if times else (None, 0.0)
+        ms, noise = quietest_and_noise(times) if times else (None, 0.0)
         return Candidate(
             trunk=learnt.network.name,
             height=contract.height,
