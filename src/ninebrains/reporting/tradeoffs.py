@@ -15,6 +15,7 @@ _SMALLEST, _LARGEST = 4.0, 13.0  # radius of a mark
 _LETTER = 7.2  # usual width of one, in SVG units
 
 _Box = tuple[float, float, float, float]
+_Place = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def tradeoff(
     # Large marks first, so that none is hidden.
     for point in sorted(points, key=lambda point: (point.is_chosen, -point.mb)):
         marks += _mark(frame, point, most)
-    marks += _names(frame, points)
+    marks += _names(frame, points, most)
     chosen = next((point for point in points if point.is_chosen), None)
     spoken = f"{measure} against milliseconds a photo of {len(points)} ways of exporting"
     if chosen is not None:
@@ -126,9 +127,7 @@ def _stairs(points: Sequence[Point], *, is_error: bool) -> list[tuple[float, flo
 
 
 def _mark(frame: Frame, point: Point, most: float) -> list[Markup]:
-    x, y = frame.x(point.ms), frame.y(point.value)
-    share = math.sqrt(point.mb / most) if most > 0 else 1.0
-    radius = round(_SMALLEST + (_LARGEST - _SMALLEST) * share, 1)
+    x, y, radius = _place(frame, point, most)
     kind = "dot soft" if point.is_best or point.is_chosen else "hollow"
     parts = [
         Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(
@@ -144,24 +143,40 @@ def _mark(frame: Frame, point: Point, most: float) -> list[Markup]:
     return parts
 
 
-def _names(frame: Frame, points: Sequence[Point]) -> list[Markup]:
-    """Names beside marks, each once, the pick's first; left out where they would cover another."""
-    taken: list[_Box] = []
+def _names(frame: Frame, points: Sequence[Point], most: float) -> list[Markup]:
+    """Names beside marks, each once, the pick's first; left out where there is no room."""
+    marks = [(point, *_place(frame, point, most)) for point in points]
+    taken = [(x - r, y - r, x + r, y + r) for _, x, y, r in marks]
     found, named = [], set()
-    for point in sorted(points, key=lambda point: (not point.is_chosen, not point.is_best)):
-        wide = _LETTER * len(point.name)
-        x, y = frame.x(point.ms), frame.y(point.value)
-        x = min(max(x, 76 + wide / 2), _WIDTH - 24 - wide / 2)
-        for level in (y - 22, y + 32) if point.name not in named else ():
-            box = (x - wide / 2, level - 12, x + wide / 2, level + 3)
-            is_inside = frame.y(frame.up.high) <= box[1] and box[3] <= frame.y(frame.up.low)
-            if is_inside and not any(_overlap(box, other) for other in taken):
+    for point, x, y, radius in sorted(
+        marks, key=lambda mark: (not mark[0].is_chosen, not mark[0].is_best)
+    ):
+        half, ring = (_LETTER + point.is_chosen) * len(point.name) / 2, radius + 6
+        aside = half + ring + 3
+        places = [(x, y - ring - 5), (x - aside, y + 4), (x + aside, y + 4), (x, y + ring + 14)]
+        places += [(x, y - ring - 22), (x, y + ring + 31)]
+        for middle, base in places if point.name not in named else ():
+            box = (middle - half, base - 12, middle + half, base + 3)
+            if _is_inside(frame, box) and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 named.add(point.name)
                 kind = "strong" if point.is_chosen else ""
-                found.append(text(x, level, point.name, "middle", kind))
+                found.append(text(middle, base, point.name, "middle", kind))
                 break
     return found
+
+
+def _place(frame: Frame, point: Point, most: float) -> _Place:
+    """Where a mark is, and its radius."""
+    share = math.sqrt(point.mb / most) if most > 0 else 1.0
+    radius = round(_SMALLEST + (_LARGEST - _SMALLEST) * share, 1)
+    return frame.x(point.ms), frame.y(point.value), radius
+
+
+def _is_inside(frame: Frame, box: _Box) -> bool:
+    across, up = frame.across, frame.up
+    wide = frame.x(across.low) <= box[0] and box[2] <= frame.x(across.high)
+    return wide and frame.y(up.high) - 8 <= box[1] and box[3] <= frame.y(up.low)
 
 
 def _overlap(one: _Box, other: _Box) -> bool:

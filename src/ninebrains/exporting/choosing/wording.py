@@ -117,8 +117,8 @@ def _near_misses(
     near = [one for one in candidates if one.ms is not None and abs(one.ms - limit) <= _doubt(one)]
     if chosen in near:
         yield (
-            f"{chosen.name} takes {chosen.ms:.2f} ms, give or take {_doubt(chosen):.2f}: on another "
-            f"run it may be over {limit:g} ms."
+            f"{chosen.name} takes {chosen.ms:.2f} ms, give or take {_doubt(chosen):.2f}: on "
+            f"another run it may be over {limit:g} ms."
         )
     better = [
         one
