@@ -61,8 +61,9 @@ class Candidate:
         lost: against the brain as it is, as `Budget.max_drop`; below zero is a gain.
         lost_to_floats: likewise against the same network in floats; 0 for floats.
         mb: millions of bytes of the artefact.
-        ms: median milliseconds for one photo; None where it was not worth measuring.
-        ms_noise: half the range of the medians of the rounds, in milliseconds.
+        ms: milliseconds for one photo, the lowest median of the rounds; None where it was not worth
+            measuring.
+        ms_noise: how far the next lowest is from it, in milliseconds.
         is_brain: whether it has the brain's own trunk and size.
         is_asked: whether it may be chosen; else it is here for comparison.
         right: how right each answer is, [n], for comparing two candidates photo by photo.

@@ -20,7 +20,7 @@ from ninebrains.errors import BrainError, DataError, ExportError, ExtraError
 from ninebrains.exporting.choosing.artefacts import (
     Artefact,
     Workshop,
-    middle_and_noise,
+    quietest_and_noise,
     time_in_turns,
 )
 from ninebrains.exporting.choosing.budget import (
@@ -42,8 +42,7 @@ from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
 from ninebrains.trunks import Trunk
 
-ROUNDS = 3
-_MOST_SPEEDUP = 4.0
+_MOST_SPEEDUP = 10.0
 """No precision makes a network so many times as fast as it is in floats."""
 
 Tell = Callable[[str], None]
@@ -59,12 +58,14 @@ class Scope:
         precision: the only one to try; by default every one that the target has.
         photos: folder or table of labelled photos to learn from and to prove the choice on,
             instead of those that the brain was trained with.
+        rounds: how often times are measured; the quietest one counts.
     """
 
     runtime: str = "onnx"
     trunks: tuple[str, ...] = ()
     precision: Precision | None = None
     photos: Path | None = None
+    rounds: int = 3
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def choose(
     rules = Rules(brain.task, budget, recipe.gate.lost)
     with tempfile.TemporaryDirectory(prefix="ninebrains-choosing-") as folder:
         workshop = Workshop(target, recipe, Path(folder), budget.max_mb)
-        search = _Search(rules, workshop, tell)
+        search = _Search(rules, workshop, scope.rounds, tell)
         candidates = search.run(brain, lesson, networks, precisions)
     notes = [*lesson.notes, *left_out, *notes, *search.notes]
     chosen = pick(rules, candidates)
@@ -201,8 +202,8 @@ def _is_of(candidate: Candidate, network: Network) -> bool:
 class _Search:
     """The measuring: what was built and how long it took in each round."""
 
-    def __init__(self, rules: Rules, workshop: Workshop, tell: Tell) -> None:
-        self.rules, self.workshop, self.tell = rules, workshop, tell
+    def __init__(self, rules: Rules, workshop: Workshop, rounds: int, tell: Tell) -> None:
+        self.rules, self.workshop, self.rounds, self.tell = rules, workshop, rounds, tell
         self.notes: list[str] = []
         self.artefacts: list[Artefact] = []
         self.times: dict[Path, list[float]] = {}
@@ -233,7 +234,7 @@ class _Search:
                 self._build(best.learnt, precision)
         others = [one for one in self.artefacts if one.folder not in self.times]
         small = [one for one in others if not self._is_too_large(one)]
-        self._time([*contenders, *small], ROUNDS)
+        self._time([*contenders, *small], self.rounds)
         return tuple(sorted(map(self._candidate, self.artefacts), key=_best_first))
 
     def _say(self, what: str, network: Network, place: int = 0, num: int = 0) -> None:
@@ -285,7 +286,7 @@ class _Search:
         quality = learnt.quality(right)
         assert self.reference is not None
         times = self.times.get(artefact.folder)
-        ms, noise = middle_and_noise(times) if times else (None, 0.0)
+        ms, noise = quietest_and_noise(times) if times else (None, 0.0)
         return Candidate(
             trunk=learnt.network.name,
             height=contract.height,

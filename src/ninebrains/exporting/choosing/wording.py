@@ -106,23 +106,40 @@ def _gain(rules: Rules, chosen: Candidate, better: Candidate) -> str:
 def notes_on(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
     """What hangs on chance: of the clock, and of the photos."""
     limit = rules.budget.max_ms
-    for one in candidates if limit is not None else ():
-        if one.ms is None or not one.is_asked or limit is None:
-            continue
-        doubt = max(one.ms_noise, SAME_MS * one.ms)
-        broken = rules.breaches(one)
-        is_near = abs(one.ms - limit) <= doubt
-        if one is chosen and is_near:
-            yield (
-                f"{one.name} takes {one.ms:.2f} ms, give or take {doubt:.2f}: on another run it "
-                f"may be over {limit:g} ms."
-            )
-        elif is_near and one.score > chosen.score and one.ms > limit and len(broken) == 1:
-            yield (
-                f"{one.name} is better and misses {limit:g} ms by less than the noise ("
-                f"{one.ms:.2f} ms, give or take {doubt:.2f}): another run may choose it."
-            )
+    if limit is not None:
+        yield from _near_misses(rules, candidates, chosen, limit)
     yield from _cheaper(rules, candidates, chosen)
+
+
+def _near_misses(
+    rules: Rules, candidates: Sequence[Candidate], chosen: Candidate, limit: float
+) -> Iterator[str]:
+    near = [one for one in candidates if one.ms is not None and abs(one.ms - limit) <= _doubt(one)]
+    if chosen in near:
+        yield (
+            f"{chosen.name} takes {chosen.ms:.2f} ms, give or take {_doubt(chosen):.2f}: on "
+            f"another run it may be over {limit:g} ms."
+        )
+    better = [
+        one
+        for one in near
+        if one.is_asked
+        and one.score > chosen.score
+        and one.ms is not None
+        and one.ms > limit
+        and len(rules.breaches(one)) == 1
+    ]
+    if better:
+        one = max(better, key=lambda one: one.score)
+        yield (
+            f"{one.name} is better and misses {limit:g} ms by no more than the noise ("
+            f"{one.ms:.2f} ms, give or take {_doubt(one):.2f}): another run may choose it."
+        )
+
+
+def _doubt(one: Candidate) -> float:
+    """How far off the milliseconds may be."""
+    return max(one.ms_noise, SAME_MS * (one.ms or 0.0))
 
 
 def _cheaper(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
