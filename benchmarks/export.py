@@ -133,7 +133,7 @@ class Bench:
         made = self._folder / "onnx2tf"
         path = f"{Path(command).parent}{os.pathsep}{os.environ['PATH']}"
         run(
-            [command, "-i", graph, "-o", made, "-b", "1", "-n", "-v", "error"],
+            [command, "-i", graph, "-o", made, "-n", "-v", "error"],
             PATH=path,
             PYTHONPATH="",
         )

@@ -13,13 +13,14 @@ goes on, and `--again` measures the named targets anew.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ TITLES = {
     "mobilenet_v1_025": "Keras MobileNetV1 0.25",
 }
 PAGE = ROOT / "docs/exporting.md"
-_SECONDS = 1800
+_SECONDS, _RUNS = 1800, 200
 _LIST = "--list"
 
 
@@ -134,7 +135,6 @@ def measure(cell: Cell, brain: Path, folder: Path) -> Row:
         return row | {"verdict": "failed", "note": f"took longer than {_SECONDS} s"}
     if done.returncode == 0:
         (receipt,) = json.loads(done.stdout)["receipts"]
-        shutil.rmtree(out)
         return row | figures(receipt)
     said = [line for line in done.stderr.splitlines() if line.startswith(("error:", "internal"))]
     why = said[0].partition("error: ")[2] if said else f"ended with {done.returncode}"
@@ -162,13 +162,31 @@ def figures(receipt: dict[str, Any]) -> Row:
     return row | {
         "mb": _digits(cost["model_bytes"] / 1e6, 3),
         "brain_mb": _digits(cost["brain_bytes"] / 1e6, 3),
-        "ms": _digits(cost["export_ms"], 3),
-        "brain_ms": _digits(cost["brain_ms"], 3),
         "step": receipt["step"] or "",
         "runner": receipt["runner"],
         "packages": " ".join(f"{name}={number}" for name, number in receipt["packages"].items()),
         "note": " ".join(receipt["not_run"]),
     }
+
+
+def take_turns(cells: Sequence[Cell], folder: Path) -> None:
+    """Let the exports of one brain run in turn, so that their times can be compared.
+
+    The receipts' own times are from minutes that lie apart, on a machine that others use too.
+    """
+    made = [cell for cell in cells if (folder / "exports" / cell.name / "run.py").is_file()]
+    outs = [folder / "exports" / cell.name for cell in made]
+    if not made:
+        return
+    command = [COMMAND, "bench", *outs, "--runs", str(_RUNS), "--save", folder / "bench.csv"]
+    try:
+        done = run([*command, "--json"], NINEBRAINS_HOME=str(folder / "home"))
+    except SystemExit as error:
+        print(f"{made[0].data} on {made[0].trunk} was not timed: {error}")
+        return
+    for cell, found in zip(made, json.loads(done.output)["rows"], strict=True):
+        file = folder / "figures" / f"{cell.name}.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"ms": found["p50_ms"]}))
 
 
 def _ends(name: str, estimate: dict[str, float]) -> Row:
@@ -183,12 +201,12 @@ def _digits(value: float | None, digits: int = 4) -> float | str:
 COLUMNS = (
     *("data", "trunk", "target", "precision", "verdict", "photos", "same", "same_low", "same_high"),
     *("accuracy_brain", "accuracy_export", "lost", "lost_low", "lost_high", "largest_difference"),
-    *("heatmap_mean", "mb", "brain_mb", "ms", "brain_ms", "step", "runner", "packages", "note"),
+    *("heatmap_mean", "mb", "brain_mb", "ms", "step", "runner", "packages", "note"),
 )
 
 HEADS = (
     *("brain", "target", "precision", "verdict", "same answer", "accuracy", "lost (95 %)"),
-    *("largest difference", "heat maps", "MB", "ms (brain)"),
+    *("largest difference", "heat maps", "MB", "ms"),
 )
 
 
@@ -217,7 +235,7 @@ def _cells(row: Row) -> Iterator[str]:
     heat = row.get("heatmap_mean", "")
     yield "" if heat == "" else f"{heat:.4f}"
     yield f"{row['mb']:.2f}"
-    yield f"{row['ms']:.1f} ({row['brain_ms']:.1f})" if row["ms"] != "" else ""
+    yield f"{row['ms']:.1f}" if row.get("ms") else ""
 
 
 def _percent(share: float | str | None) -> str:
@@ -273,21 +291,22 @@ def main() -> None:
                 file.write_text(json.dumps(row))
                 shown = {name: row.get(name, "") for name in ("verdict", "same", "lost", "note")}
                 print(f"{number}/{len(cells)} {cell.name}: {shown}", flush=True)
+        for data, trunk in itertools.product(SETS, names):
+            take_turns(all_cells([data], [trunk]), folder)
         report(folder, names)
+
+
+def all_cells(sets: Iterable[str], names: Sequence[str]) -> list[Cell]:
+    """Every export that there could be of brains for these sets, on these trunks."""
+    from ninebrains.exporting.target import PRECISIONS
+    from ninebrains.exporting.targets import NAMES
+
+    return [Cell(*kind) for kind in itertools.product(sets, names, NAMES, PRECISIONS)]
 
 
 def report(folder: Path, names: Sequence[str]) -> None:
     """Write the CSV and the tables, of all that was ever measured in the folder."""
-    from ninebrains.exporting.target import PRECISIONS
-    from ninebrains.exporting.targets import NAMES
-
-    cells = [
-        Cell(data, trunk, target, precision)
-        for data in SETS
-        for trunk in names
-        for target in NAMES
-        for precision in PRECISIONS
-    ]
+    cells = all_cells(SETS, names)
     files = [folder / "figures" / f"{cell.name}.json" for cell in cells]
     rows = [json.loads(file.read_text()) for file in files if file.is_file()]
     write_results(

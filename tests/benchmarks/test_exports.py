@@ -59,11 +59,10 @@ def test_every_row_of_a_table_has_all_its_cells():
         "heatmap_mean": 0.9991,
         "mb": 3.1,
         "ms": 2.5,
-        "brain_ms": 4.0,
         "step": "per channel",
     }
     refused = CELL | {"verdict": "refused", "note": "It loses | too much."}
-    unlabelled = CELL | {"verdict": "not run here", "photos": 500, "mb": 1.0, "ms": "", "step": ""}
+    unlabelled = CELL | {"verdict": "not run here", "photos": 500, "mb": 1.0, "step": ""}
     lines = table([full, refused, unlabelled], "dogcat").splitlines()
     assert [line.replace("\\|", "").count("|") for line in lines] == [len(HEADS) + 1] * 5
     assert "96.0 % → 95.8 %" in lines[2]

@@ -14,15 +14,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ninebrains.errors import ExportError
+from ninebrains.exporting.answers import Answers
 from ninebrains.exporting.facts import read_facts
 from ninebrains.exporting.rows import Row, check_row
 from ninebrains.exporting.running import complaint, put_scripts
@@ -186,13 +188,17 @@ def _by_asking(folder: Path, runs: int, threads: int | None) -> Row:
             f"the export in {folder} was not measured: nothing on this machine runs "
             f"{target.title}. Measure it where it will be used."
         )
-    times = answers.ms[warm:]
+    return _row(facts, answers, answers.ms[warm:])
+
+
+def _row(facts: Mapping[str, Any], answers: Answers, times: npt.NDArray[np.float64]) -> Row:
+    """What `run.py` would have said of these milliseconds."""
     cuts = np.percentile(times, (50, 90, 99)).round(3)
     versions = ", ".join(f"{name} {version}" for name, version in answers.packages.items())
     memory = answers.memory_mib
     values = {key: facts[key] for key in ("name", "version", "target", "precision")} | {
-        "runs": runs,
-        "fps": round(1000 * runs / float(times.sum()), 2),
+        "runs": len(times),
+        "fps": round(1000 * len(times) / float(times.sum()), 2),
         **dict(zip(("p50_ms", "p90_ms", "p99_ms"), map(float, cuts), strict=True)),
         "memory_mib": round(memory, 1) if memory else None,
         "host": platform.node(),
@@ -202,4 +208,4 @@ def _by_asking(folder: Path, runs: int, threads: int | None) -> Row:
         "runtime": versions or answers.runner,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-    return check_row(values, f"what the export in {folder} said")
+    return check_row(values, "what was measured")
