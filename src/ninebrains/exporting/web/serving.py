@@ -169,11 +169,20 @@ def url_of(server: ThreadingHTTPServer) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
-def serve(folder: Path, host: str = "127.0.0.1", port: int = 8080) -> None:
+def serve(
+    folder: Path, host: str = "127.0.0.1", port: int = 8080, *, tell: Callable[[str], None]
+) -> None:
     """Serve a web export until the process is interrupted (Ctrl-C).
+
+    Args:
+        folder: of the export.
+        host: as in `make_server`.
+        port: as in `make_server`.
+        tell: called with a line that says where.
 
     Raises:
         OutputError: the folder holds no page, or the address is taken.
     """
     with make_server(folder, host, port) as server:
+        tell(f"{url_of(server)} shows it; stop with Ctrl-C")
         server.serve_forever()
