@@ -69,15 +69,33 @@ def levels_file(levels_once, home, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def small_brain(trained_once):
-    """Cats and dogs on the small trunk."""
-    return load(trained_once[0])
+def trained_home(tmp_path_factory):
+    """A home for what is made once for all tests."""
+    return tmp_path_factory.mktemp("trained_home")
 
 
 @pytest.fixture(scope="session")
-def small_regress_brain(levels_once):
-    """The level in a tank, on the small trunk."""
-    return load(levels_once[0])
+def train(trained_home, small_trunk):
+    """Train a brain on the small trunk, once for all tests."""
+
+    def train(photos, name, **options):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NINEBRAINS_HOME", str(trained_home))
+            return fit(photos, name=name, trunk=small_trunk, **options).brain
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def small_brain(train, pets):
+    """Cats and dogs."""
+    return train(pets, "pets")
+
+
+@pytest.fixture(scope="session")
+def small_regress_brain(train, tmp_path_factory):
+    """The level in a tank."""
+    return train(write_levels(tmp_path_factory.mktemp("levels")), "level")
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ninebrains.brains import Brain
 from ninebrains.exporting.answers import Answers
-from ninebrains.exporting.facts import read_facts
 from ninebrains.exporting.target import Built, Job, Precision, Target
 from ninebrains.exporting.web.networks import PRECISIONS, make_networks
 
@@ -38,12 +35,6 @@ The page's modules also work in a page of your own, from the same host:
 
 `answers[0]` holds {outputs}, each with `data` (Float32Array) and `dims`.
 """
-
-_NO_BROWSER = (
-    "No browser is on this machine: the networks were asked in ONNX Runtime, with photos prepared "
-    "by Ninebrains. The page's own preparation and its runtime were not run. Install Chromium and "
-    "run `ninebrains export verify`."
-)
 
 
 class WebTarget:
@@ -86,27 +77,19 @@ class WebTarget:
                 f"It runs on {PACKAGE} {VERSION}.",
                 "Its build for graphics processors is fetched only where it might be faster.",
             ),
+            not_run=("The build for graphics processors (WebGPU).",),
         )
 
     def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:
-        """Ask the page's own modules in a browser, or its networks where there is no browser."""
-        from ninebrains.exporting.web import browser
+        """The page in a browser of this machine; where there is none, its networks alone.
 
-        given = read_facts(folder)["brains"][brain]["outputs"]
-        outputs = [name for name in given if name != "features"]
-        found = browser.answers(folder, photos, outputs, brain=brain)
-        if found is None:
-            found = browser.answers_without_browser(folder, photos, outputs, brain=brain)
-        places = np.array([place for place in range(len(photos)) if place not in found.errors])
-        places = places.astype(np.int64)
-        return Answers(
-            places=places,
-            outputs={name: values[places] for name, values in found.values.items()},
-            ms=found.run_ms[places],
-            failed=found.errors,
-            runner=f"the page's own modules in {found.where}" if found.in_browser else found.where,
-            not_run=() if found.in_browser else (_NO_BROWSER,),
-        )
+        Raises:
+            ExportError: the export does not run, or is not one of ours.
+        """
+        from ninebrains.exporting.web.browser import ask_browser, ask_networks
+
+        found = ask_browser(folder, brain, photos)
+        return ask_networks(folder, brain, photos) if found is None else found
 
     def usage(self, outputs: tuple[str, ...]) -> str:
         """How to host the page, and how to ask its modules from a page of one's own."""

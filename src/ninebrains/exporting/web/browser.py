@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -18,41 +18,23 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
-import numpy.typing as npt
 
-from ninebrains.errors import BrainError, PhotoError
+from ninebrains.errors import ExportError, PhotoError
+from ninebrains.exporting.answers import Answers, Floats
 from ninebrains.exporting.web.chromium import browsing, find_browser, version_of
+from ninebrains.exporting.web.reading import Networks, check_code, outputs_of
+from ninebrains.exporting.web.runtime import PACKAGE, VERSION
 from ninebrains.exporting.web.serving import Handler, bind, serving, url_of
 from ninebrains.images import prepare
 
-Floats = npt.NDArray[np.float32]
-
 CHECKING = Path(__file__).parent / "checking"
 
+_NO_BROWSER = (
+    "The page itself: there is no browser on this machine, so its networks were asked in ONNX "
+    "Runtime, with photos prepared by Ninebrains. Install Chromium and run "
+    "`ninebrains export verify`."
+)
 _LARGEST_ANSWER = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What an export answered.
-
-    Attributes:
-        values: by output, float32 [n, …]; NaN in the rows of photos without an answer.
-        ms: milliseconds from a photo's bytes to its answer, [n]; NaN likewise.
-        run_ms: the part of them that the networks took.
-        errors: by place, why a photo has no answer.
-        where: the browser and its version, or the runtime that stood in for it.
-        in_browser: whether it was a browser.
-        threads: that the runtime used.
-    """
-
-    values: Mapping[str, Floats]
-    ms: npt.NDArray[np.float64]
-    run_ms: npt.NDArray[np.float64]
-    errors: Mapping[int, str]
-    where: str
-    in_browser: bool
-    threads: int
 
 
 @dataclass
@@ -64,7 +46,7 @@ class _Check:
     outputs: Sequence[str]
     token: str = field(default_factory=lambda: f"check-{secrets.token_hex(8)}")
     rows: dict[int, dict[str, Floats]] = field(default_factory=dict)
-    times: dict[int, tuple[float, float]] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
     failure: str | None = None
     threads: int = 1
@@ -102,7 +84,7 @@ class _Check:
             row[name] = numbers[start : start + size].reshape(dims)[0]
             start += size
         self.rows[place] = row
-        self.times[place] = (float(facts["ms"]), float(facts["run_ms"]))
+        self.times[place] = float(facts["ms"])
 
 
 class _CheckHandler(Handler):
@@ -146,12 +128,11 @@ class _CheckHandler(Handler):
         return name if secrets.compare_digest(folder.encode(), self.check.token.encode()) else None
 
 
-def answers(
+def ask_browser(
     folder: Path,
+    brain: int,
     photos: Sequence[Path],
-    outputs: Sequence[str],
     *,
-    brain: int = 0,
     build: str = "wasm",
     patience_s: float = 120.0,
 ) -> Answers | None:
@@ -159,9 +140,8 @@ def answers(
 
     Args:
         folder: of the export.
-        photos: files.
-        outputs: of the brain, such as `scores`, `unfamiliar`, `heatmap`, `features`.
         brain: its place in site.json.
+        photos: files.
         build: of the runtime, `wasm` or `webgpu`.
         patience_s: how long nothing may be heard of the browser, which takes its time to start, to
             compile everything and to answer large photos.
@@ -170,17 +150,18 @@ def answers(
         The answers; None where there is no browser on this machine.
 
     Raises:
-        BrainError: the export does not run, or the browser ended or hung.
+        ExportError: the export is not one of ours, or does not run; or the browser ended or hung.
     """
     browser = find_browser()
     if browser is None:
         return None
-    check = _Check(folder, photos, outputs)
+    check_code(folder)
+    check = _Check(folder, photos, outputs_of(folder, brain))
     server = bind(partial(_CheckHandler, check=check), "127.0.0.1", 0)
     asked = {
         "photos": len(photos),
         "brain": brain,
-        "outputs": ",".join(outputs),
+        "outputs": ",".join(check.outputs),
         "build": build,
     }
     page = f"{url_of(server)}{check.token}/check.html?{urlencode(asked)}"
@@ -189,81 +170,83 @@ def answers(
             with browsing(browser, page) as process:
                 _wait(check, process.poll, patience_s)
         except OSError as error:
-            raise BrainError(f"the browser {browser} cannot be started: {error}") from error
+            raise ExportError(f"the browser {browser} cannot be started: {error}") from error
     if check.failure is not None:
-        raise BrainError(f"the export does not run in {browser.name}: {check.failure}")
-    return _gathered(check, version_of(browser), in_browser=True)
+        raise ExportError(f"the export does not run in {browser.name}: {check.failure}")
+    name, _, version = version_of(browser).rpartition(" ")
+    threads = "one thread" if check.threads == 1 else f"{check.threads} threads"
+    return _gathered(
+        check,
+        f"the page's own modules in {name or version}, {threads}",
+        {name.lower() or "browser": version, PACKAGE: VERSION},
+    )
 
 
 def _wait(check: _Check, poll: Callable[[], int | None], patience_s: float) -> None:
     """Wait until all photos are answered.
 
     Raises:
-        BrainError: the browser ended, or nothing was heard of it for too long.
+        ExportError: the browser ended, or nothing was heard of it for too long.
     """
     while not check.done.wait(0.2):
         silence = time.monotonic() - check.heard_at
         if silence > patience_s:
-            raise BrainError(
+            raise ExportError(
                 f"the browser has said nothing for {silence:.0f} seconds, after "
                 f"{len(check.rows)} of {len(check.photos)} photos; it hangs or is out of memory"
             )
         code = poll()
         if code is not None and not check.done.wait(1.0):
-            raise BrainError(
+            raise ExportError(
                 f"the browser ended by itself (exit code {code}), after {len(check.rows)} of "
                 f"{len(check.photos)} photos. Name another one with NINEBRAINS_BROWSER."
             )
 
 
-def answers_without_browser(
-    folder: Path, photos: Sequence[Path], outputs: Sequence[str], *, brain: int = 0
-) -> Answers:
+def ask_networks(folder: Path, brain: int, photos: Sequence[Path]) -> Answers:
     """Ask the networks of a web export in ONNX Runtime of this machine, where no browser is.
 
     Not the same proof: the page's own preparation of photos and its runtime stay untried.
 
     Args:
         folder: of the export.
-        photos: files.
-        outputs: of the brain.
         brain: its place in site.json.
+        photos: files.
 
     Raises:
-        BrainError: the export is damaged.
+        ExportError: the export is damaged.
     """
     import onnxruntime
 
-    from ninebrains.exporting.web.reading import Networks
-
     networks = Networks.of(folder, brain)
-    check = _Check(folder, photos, outputs)
+    check = _Check(folder, photos, networks.outputs)
     for place, photo in enumerate(photos):
-        start = time.perf_counter()
         try:
             pixels = prepare(photo, networks.contract)
         except PhotoError as error:
             check.errors[place] = str(error)
             continue
-        running = time.perf_counter()
+        start = time.perf_counter()
         found = networks.run(pixels[None])
-        end = time.perf_counter()
-        check.rows[place] = {name: found[name][0] for name in outputs}
-        check.times[place] = ((end - start) * 1000, (end - running) * 1000)
-    where = f"ONNX Runtime {onnxruntime.__version__}"
-    return _gathered(check, where, in_browser=False)
+        check.times[place] = (time.perf_counter() - start) * 1000
+        check.rows[place] = {name: found[name][0] for name in check.outputs}
+    packages = {"onnxruntime": onnxruntime.__version__}
+    return _gathered(check, "the page's networks in ONNX Runtime", packages, (_NO_BROWSER,))
 
 
-def _gathered(check: _Check, where: str, *, in_browser: bool) -> Answers:
-    count = len(check.photos)
-    values = {}
-    for name in check.outputs:
-        shape = next((row[name].shape for row in check.rows.values()), ())
-        table = np.full((count, *shape), np.nan, np.float32)
-        for place, row in check.rows.items():
-            table[place] = row[name]
-        values[name] = table
-    times = np.full((count, 2), np.nan)
-    for place, pair in check.times.items():
-        times[place] = pair
-    return Answers(values, times[:, 0], times[:, 1], check.errors, where, in_browser, check.threads)
+def _gathered(
+    check: _Check, runner: str, packages: dict[str, str], not_run: tuple[str, ...] = ()
+) -> Answers:
+    places = sorted(check.rows)
+    return Answers(
+        places=np.array(places, np.int64),
+        outputs={
+            name: np.array([check.rows[place][name] for place in places], np.float32)
+            for name in check.outputs
+        },
+        ms=np.array([check.times[place] for place in places]),
+        failed=dict(check.errors),
+        runner=runner,
+        packages=packages,
+        not_run=not_run,
+    )

@@ -111,8 +111,7 @@ def _facts(brain: Brain, name: str, trunk: int) -> dict[str, Any]:
         "trunk": trunk,
         "contract": asdict(brain.contract),
         "contract_key": brain.contract.fingerprint[:16],
-        "has_heatmap": "heatmap" in brain.outputs,
-        "has_unfamiliar": "unfamiliar" in brain.outputs,
+        "outputs": list(brain.outputs),
         "residual_90": metrics.residual_90 if metrics else None,
         "verdict": metrics.verdict if metrics else None,
     }

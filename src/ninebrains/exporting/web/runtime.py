@@ -42,15 +42,31 @@ class Build:
     Attributes:
         module: the script, as named in the package.
         wasm: the program, as named in the package.
+        hashes: SHA-256 (hex) of both.
     """
 
     module: str
     wasm: str
+    hashes: tuple[str, str]
 
 
 BUILDS: Mapping[str, Build] = {
-    "wasm": Build("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
-    "webgpu": Build("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
+    "wasm": Build(
+        "ort.wasm.bundle.min.mjs",
+        "ort-wasm-simd-threaded.wasm",
+        (
+            "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
+            "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+        ),
+    ),
+    "webgpu": Build(
+        "ort.webgpu.bundle.min.mjs",
+        "ort-wasm-simd-threaded.asyncify.wasm",
+        (
+            "0730816731ce2cdfb06f273da065d4a1c7091eb9d1756a83b2916c8a89d015e2",
+            "39f9f0894d478800487ed9f7dbe92618498db320cf55c8e3d89adff8dce658da",
+        ),
+    ),
 }
 """`wasm` runs everywhere; `webgpu` is larger and is only fetched where it might be faster."""
 

@@ -16,8 +16,7 @@ async function check(client, place) {
     const { answers, ms } = await client.answerFile(photo, [Number(asked.get("brain"))]);
     const found = outputs.map((name) => answers[0][name]);
     const dims = found.map((value) => value.dims);
-    const total = ms.decode + ms.prepare + ms.run;
-    const head = JSON.stringify({ ms: total, run_ms: ms.run, dims });
+    const head = JSON.stringify({ ms: ms.run, dims });
     await post(`answer/${place}`, new Blob([head, "\n", ...found.map((value) => value.data)]));
   } catch (error) {
     await post(`error/${place}`, error.message);

@@ -156,7 +156,7 @@ export class Card {
     setText(row.score, percent(scores[label]));
     row.fill.style.transform = `scaleX(${scores[label].toFixed(4)})`;
     setAttribute(row.bar, "aria-pressed", String(seen.label === label));
-    row.bar.disabled = !this.brain.has_heatmap;
+    row.bar.disabled = !this.brain.outputs.includes("heatmap");
     const isTrue = Array.isArray(seen.truth) && seen.truth.includes(name);
     setAttribute(row.tick, "aria-pressed", String(isTrue));
     setAttribute(row.tick, "aria-label", `${name} is right`);
