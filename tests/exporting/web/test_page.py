@@ -75,10 +75,10 @@ def test_many_brains_answer_each_in_its_own_way(visit, many_site, small_regress_
     assert "Each label stands for itself." in page.inner_text(
         "[aria-label=pairs]"
     ) or page.is_visible("[aria-label=pairs].strange")
-    page.uncheck("text=level")
+    page.uncheck("label:has-text('level') input")
     page.wait_for_selector("[aria-label=level]", state="detached")
     assert page.locator(".card").count() == 2
-    page.check("text=level")
+    page.check("label:has-text('level') input")
     page.wait_for_selector("[aria-label=level]")
 
 
@@ -199,7 +199,7 @@ def test_what_was_said_can_be_changed_taken_back_and_deleted(visit, one_site, ca
 
 def test_values_and_several_labels_become_tables_that_train_takes(visit, many_site, tmp_path):
     page = visit(many_site)
-    page.uncheck("text=pets")
+    page.uncheck("label:has-text('pets') input")
     for number in range(2):
         ask(page, as_file(jpeg("cat", number), f"{number}.jpg"))
         level, pairs = page.locator("[aria-label=level]"), page.locator("article[aria-label=pairs]")

@@ -163,7 +163,8 @@ def _fetch() -> bytes:
     if npm is None:
         raise ExtraError(_hint("there is no `npm` on this machine. Install Node.js, or"))
     with tempfile.TemporaryDirectory(prefix="ninebrains-npm-") as folder:
-        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", "--silent"]
+        quiet = ("--ignore-scripts", "--silent", "--update-notifier=false")
+        command = [npm, "pack", f"{PACKAGE}@{VERSION}", *quiet]
         try:
             done = subprocess.run(  # noqa: S603 - found by name, and all arguments are ours
                 command, cwd=folder, capture_output=True, timeout=_FETCH_SECONDS, check=False
