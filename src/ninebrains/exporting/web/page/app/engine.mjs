@@ -24,9 +24,7 @@ export async function openEngine(base, build, onProgress = () => {}) {
     ...files.map((file) => fetchUnpacked(base, file, onBytes)),
   ]);
   ort.env.wasm.wasmBinary = wasm.buffer;
-  ort.env.wasm.numThreads = self.crossOriginIsolated
-    ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
-    : 1;
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? numThreads() : 1;
   ort.env.logLevel = "error";
   const sessions = [];
   for (const network of networks) {
@@ -35,6 +33,12 @@ export async function openEngine(base, build, onProgress = () => {}) {
     sessions.push(await ort.InferenceSession.create(network, { executionProviders: [provider] }));
   }
   return new Engine(ort, site, sessions);
+}
+
+/** Half of the cores: threads that wait burn theirs, and the page and the camera need some too. */
+function numThreads() {
+  const half = Math.floor((navigator.hardwareConcurrency || 1) / 2);
+  return Math.min(Math.max(half, 1), MOST_THREADS);
 }
 
 class Engine {
