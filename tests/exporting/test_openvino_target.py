@@ -1,0 +1,130 @@
+"""Exports to OpenVINO: what they answer, and that nobody is told of them."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from ninebrains.errors import BrainError, ExtraError
+from ninebrains.exporting.requiring import require_package
+from ninebrains.exporting.runners import openvino as runner
+from ninebrains.exporting.target import Job
+from ninebrains.exporting.targets import target
+from ninebrains.images import prepare
+
+pytest.importorskip("openvino")
+pytest.importorskip("nncf")
+
+AGREEMENT = {"fp32": 1.0, "fp16": 1.0, "int8-weights": 0.95, "int8": 0.9}
+
+
+@pytest.fixture
+def pixels(brain, pets):
+    return np.stack([prepare(path, brain.contract) for path in sorted(pets.rglob("*.jpg"))])
+
+
+@pytest.mark.parametrize("precision", AGREEMENT)
+@pytest.mark.parametrize("effort", [0, 2])
+def test_the_network_answers_like_the_brain(brain, pixels, tmp_path, precision, effort):
+    if effort and precision != "int8":
+        pytest.skip("only int8 has efforts")
+    built = target("openvino").build(Job((brain,), precision, pixels, effort=effort), tmp_path)
+    run = runner.open_model(tmp_path, {"outputs": list(built.outputs)}, 1)
+    wanted, given = brain.compute(pixels, list(built.outputs)), run(pixels)
+    assert set(built.outputs) == set(brain.outputs) == set(given)
+    assert {name: values.shape for name, values in given.items()} == {
+        name: values.shape for name, values in wanted.items()
+    }
+    same = given["scores"].argmax(1) == wanted["scores"].argmax(1)
+    assert same.mean() >= AGREEMENT[precision]
+    if precision == "fp32":
+        np.testing.assert_allclose(given["heatmap"], wanted["heatmap"], atol=1e-3)
+
+
+def test_smaller_numbers_make_smaller_files(brain, pixels, tmp_path):
+    sizes = {}
+    for precision in AGREEMENT:
+        folder = tmp_path / precision
+        folder.mkdir()
+        target("openvino").build(Job((brain,), precision, pixels), folder)
+        sizes[precision] = (folder / "model.bin").stat().st_size
+    assert sizes["fp16"] < 0.6 * sizes["fp32"]
+    assert sizes["int8"] < 0.5 * sizes["fp32"]
+    assert sizes["int8-weights"] < 0.5 * sizes["fp32"]
+
+
+def test_nothing_is_printed(brain, pixels, tmp_path, capfd):
+    target("openvino").build(Job((brain,), "int8", pixels), tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_place_of_this_machine_is_written_into_the_file(brain, pixels, tmp_path):
+    target("openvino").build(Job((brain,), "int8", pixels), tmp_path)
+    text = (tmp_path / "model.xml").read_text("utf-8")
+    assert str(tmp_path) not in text
+    assert "Convolution" in text
+    assert "site-packages" not in text
+
+
+def test_int8_without_photos_is_refused(brain, tmp_path):
+    with pytest.raises(BrainError, match="without photos to calibrate on"):
+        target("openvino").build(Job((brain,), "int8"), tmp_path)
+
+
+def test_a_missing_package_gives_the_command_that_installs_it():
+    with pytest.raises(ExtraError, match=r"pip install 'ninebrains\[openvino-int8\]'"):
+        require_package("there_is_no_such_module", "openvino-int8", "an export to OpenVINO in int8")
+
+
+def test_an_export_tells_nobody(brain, brain_file, pixels, tmp_path):
+    """OpenVINO and NNCF would report their use; a process of its own has neither CI nor pytest."""
+    np.save(tmp_path / "pixels.npy", pixels)
+    (tmp_path / "out").mkdir()
+    script = """
+        import socket, sys
+        from pathlib import Path
+
+        class Refused(socket.socket):
+            def __init__(self, *arguments, **options):
+                print("a socket was opened")
+                raise OSError("no network")
+
+        socket.socket = Refused
+        import numpy as np
+        from ninebrains.brains import load
+        from ninebrains.exporting.runners import openvino as runner
+        from ninebrains.exporting.target import Job
+        from ninebrains.exporting.targets import target
+
+        brain, pixels = load(sys.argv[1]), np.load("pixels.npy")
+        target("openvino").build(Job((brain,), "int8", pixels), Path("out"))
+        runner.open_model(Path("out"), {"outputs": ["scores"]}, 1)(pixels[:1])
+        assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
+    """
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(brain_file)],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**kept, "HOME": str(home)},
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_the_backend_of_a_mind_tells_nobody_either():
+    script = """
+        import sys
+        from ninebrains.mind.backends.openvino import OpenVino
+        OpenVino().precisions()
+        assert "openvino" in sys.modules
+        assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
