@@ -1,4 +1,4 @@
-"""Small networks with what int8 finds hard: ReLU6, depthwise layers, residual sums, odd channels."""
+"""Small networks with what int8 finds hard: ReLU6, depthwise layers, sums, odd channels."""
 
 import numpy as np
 import onnx
