@@ -7,14 +7,17 @@ import textwrap
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
-from ninebrains.errors import BrainError
+from ninebrains.brains import Brain, load
+from ninebrains.brains.graph import pack, unpack
+from ninebrains.errors import BrainError, ExportError
 from ninebrains.exporting.coreml.checking import compute, read_back
 from ninebrains.exporting.coreml.tools import coremltools
 from ninebrains.exporting.coreml.writing import write_program
 from ninebrains.exporting.target import Job
 from ninebrains.exporting.targets import target
+from ninebrains.exporting.targets.coreml import _check
 from ninebrains.images import prepare
 from tests.exporting.networks import SIDE, Sketch, mobile_network, pictures, residual_network, run
 
@@ -23,42 +26,48 @@ pytest.importorskip("coremltools")
 FARTHEST = {"fp32": 1e-4, "fp16": 0.02, "int8-weights": 0.1}
 
 
-@pytest.fixture
-def pixels(brain, pets):
-    return np.stack([prepare(path, brain.contract) for path in sorted(pets.rglob("*.jpg"))[::8]])
+@pytest.fixture(scope="module")
+def brain(trained_once):
+    return load(trained_once[0])
+
+
+@pytest.fixture(scope="module")
+def exports(brain, tmp_path_factory):
+    """The folder, and what was told of it, by precision."""
+    made = {}
+    for precision in FARTHEST:
+        folder = tmp_path_factory.mktemp(precision)
+        made[precision] = folder, target("coreml").build(Job((brain,), precision), folder)
+    return made
 
 
 @pytest.mark.parametrize("precision", FARTHEST)
-def test_the_saved_program_answers_like_the_brain(brain, pixels, tmp_path, precision):
-    built = target("coreml").build(Job((brain,), precision), tmp_path)
+def test_the_saved_program_answers_like_the_brain(brain, exports, pets, precision):
+    folder, built = exports[precision]
+    pixels = np.stack([prepare(path, brain.contract) for path in sorted(pets.rglob("*.jpg"))[::8]])
     with coremltools():
-        given = compute(read_back(tmp_path / "model.mlpackage"), pixels)
+        given = compute(read_back(folder / "model.mlpackage"), pixels)
     wanted = brain.compute(pixels, list(built.outputs))
     assert set(given) == set(built.outputs) == set(brain.outputs)
     for name, values in wanted.items():
         assert given[name].shape == values.shape
         off = np.linalg.norm(given[name] - values) / np.linalg.norm(values)
         assert off <= FARTHEST[precision], name
-    assert built.not_run == () if sys.platform == "darwin" else "not run" in built.not_run[0]
+    if sys.platform != "darwin":
+        assert "was not run" in built.not_run[0]
 
 
-def test_the_package_takes_an_image_and_holds_labels(brain, tmp_path):
-    target("coreml").build(Job((brain,), "fp16"), tmp_path)
+def test_the_package_takes_an_image_and_holds_labels(brain, exports):
     with coremltools() as ct:
-        spec = ct.models.utils.load_spec(str(tmp_path / "model.mlpackage"))
+        spec = ct.models.utils.load_spec(str(exports["fp16"][0] / "model.mlpackage"))
     (entry,) = spec.description.input
-    high, wide, _ = brain.contract.shape
-    assert (entry.name, entry.type.imageType.width, entry.type.imageType.height) == (
-        "photos",
-        wide,
-        high,
-    )
-    assert entry.type.imageType.colorSpace == entry.type.imageType.RGB
-    assert [output.name for output in spec.description.output] == list(brain.outputs)
-    assert all(
-        output.type.multiArrayType.dataType == output.type.multiArrayType.FLOAT32
-        for output in spec.description.output
-    )
+    image = entry.type.imageType
+    assert (entry.name, image.height, image.width) == ("photos", *brain.contract.shape[:2])
+    assert image.colorSpace == image.RGB
+    outputs = spec.description.output
+    assert [output.name for output in outputs] == list(brain.outputs)
+    kinds = {output.type.multiArrayType.dataType for output in outputs}
+    assert kinds == {outputs[0].type.multiArrayType.FLOAT32}
     told = spec.description.metadata
     assert json.loads(told.userDefined["labels"]) == [
         {"id": label.id, "name": label.name} for label in brain.labels
@@ -67,14 +76,32 @@ def test_the_package_takes_an_image_and_holds_labels(brain, tmp_path):
     assert spec.specificationVersion == 7  # iOS 16, macOS 13
 
 
-def test_smaller_numbers_make_smaller_packages(brain, tmp_path):
-    sizes = {}
-    for precision in FARTHEST:
-        folder = tmp_path / precision
-        folder.mkdir()
-        target("coreml").build(Job((brain,), precision), folder)
-        sizes[precision] = sum(path.stat().st_size for path in folder.rglob("weight.bin"))
+def test_smaller_numbers_make_smaller_packages(exports):
+    sizes = {
+        precision: sum(path.stat().st_size for path in folder.rglob("weight.bin"))
+        for precision, (folder, _) in exports.items()
+    }
     assert sizes["int8-weights"] < sizes["fp16"] < sizes["fp32"]
+
+
+def test_a_program_that_differs_is_refused(brain, exports):
+    """The check compares with the brain that was given: here one with other weights."""
+    other = Brain.assemble(brain.manifest, changed(brain.graph), brain.card)
+    with (
+        coremltools(),
+        pytest.raises(ExportError, match=r"off the brain's; expected 0\.1% at most"),
+    ):
+        _check(other, exports["fp32"][0] / "model.mlpackage", ("scores", "heatmap"), "fp32")
+
+
+def changed(graph):
+    """The same graph with the weights of the head twice as large."""
+    model = unpack(graph)
+    for tensor in model.graph.initializer:
+        if tensor.name == "head/weights_1x1":
+            values = numpy_helper.to_array(tensor) * 2
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return pack(model)
 
 
 @pytest.mark.parametrize("make", [mobile_network, residual_network])
