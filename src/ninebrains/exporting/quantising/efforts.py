@@ -104,7 +104,7 @@ def quantise_with(model: onnx.ModelProto, pixels: Pixels | None, effort: int) ->
     chosen = choose_photos(model, pixels, _CHOSEN_PHOTOS)
     if effort == 1:
         return Quantised(quantise(model, chosen, method="least error"))
-    model = enter_as_bytes(equalised(model, chosen))
+    model = equalised(enter_as_bytes(model), chosen)
     plan = _Plan.make(model, chosen, "least error").corrected(model, chosen)
     if effort == 2:
         return Quantised(plan.write(model))

@@ -36,6 +36,7 @@ _LARGEST_WEIGHT = 127
 _LARGEST_PAIR = 128  # 255 x 128 = 32,640 fits into 16 bits
 _LARGEST_BIAS = 2**30
 _READY = "DequantizeLinear"
+_NEARLY = 0.999  # half a step of a grid from zero up is 0.002 of its end
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def write(
     copy.CopyFrom(model)
     wiring = Wiring(model)
     grids = {name: given_grid(wiring, name) or Grid.over(*ends) for name, ends in ranges.items()}
+    for node in model.graph.node:  # the largest of some numbers is on their grid
+        if node.op_type == "MaxPool" and {node.input[0], node.output[0]} <= grids.keys():
+            grids[node.output[0]] = grids[node.input[0]]
     pen = _Pen(wiring, grids)
     by_name = {layer.name: layer for layer in layers}
     for node in model.graph.node:
@@ -214,10 +218,10 @@ def cuts_at_most(wiring: Wiring, node: onnx.NodeProto, high: float) -> bool:
     bounds = [wiring.constant(name) if name else None for name in node.input[1:]]
     if node.op_type == "Min":
         (cap,) = bounds if len(bounds) == 1 else (None,)
-        return cap is not None and float(cap.min()) >= high * (1 - 1e-6)
+        return cap is not None and float(cap.min()) >= high * _NEARLY
     low = bounds[0]
     cap = bounds[1] if len(bounds) > 1 else None
     if low is None or float(low.max()) != 0:
         return False
     is_known = len(node.input) < 3 or not node.input[2] or cap is not None
-    return is_known and (cap is None or float(cap.min()) >= high * (1 - 1e-6))
+    return is_known and (cap is None or float(cap.min()) >= high * _NEARLY)

@@ -16,6 +16,7 @@ def open_model(folder, facts, threads=None):
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
         "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # threads bound to cores wait for whoever else is on them
     }
     compiled = openvino.Core().compile_model(str(folder / "model.xml"), "CPU", options)
     request, names = compiled.create_infer_request(), facts["outputs"]

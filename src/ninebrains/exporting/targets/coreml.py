@@ -80,8 +80,9 @@ _USAGE = """Drag `model.mlpackage` into an Xcode project (iOS 16, macOS 13 or la
 import CoreML
 import Vision
 
-let model = try VNCoreMLModel(for: model(configuration: MLModelConfiguration()).model)
-let request = VNCoreMLRequest(model: model) { request, _ in
+let place = Bundle.main.url(forResource: "model", withExtension: "mlmodelc")!
+let network = try VNCoreMLModel(for: MLModel(contentsOf: place))
+let request = VNCoreMLRequest(model: network) { request, _ in
     for case let found as VNCoreMLFeatureValueObservation in request.results ?? []
     where found.featureName == "ANSWER" {
         print(found.featureValue.multiArrayValue!)  // in the order of labels.txt
