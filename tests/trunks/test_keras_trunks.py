@@ -144,7 +144,9 @@ def test_applications_that_are_none_are_refused(tmp_path, asked, told):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    model = applications.MobileNet(weights=None, alpha=0.25, input_shape=(32, 32, 3), classes=3)
+    model = settle_at_random(
+        applications.MobileNet(weights=None, alpha=0.25, input_shape=(32, 32, 3), classes=3)
+    )
     path = tmp_path / "net.weights.h5"
     model.save_weights(path)
     with pytest.raises(TrunkError, match="are not those of the network"):
@@ -183,7 +185,7 @@ def test_real_weights_still_know_what_is_in_photos(shared, mobilenet):
 
     path, model = mobilenet
     folder = shared / "data/classification/imagenet_one_a_class"
-    files = sorted(file for file in folder.iterdir() if file.name.startswith("n"))
+    files = sorted(folder.glob("*.JPEG"))
     contract = Contract(224, 224)
     pixels = np.stack([prepare(file.read_bytes(), contract) for file in files])
     taken = applications.mobilenet.preprocess_input(pixels.astype(np.float32))
@@ -191,20 +193,16 @@ def test_real_weights_still_know_what_is_in_photos(shared, mobilenet):
     expected = np.asarray(model(taken, training=False))
     assert np.abs(scores - expected).max() < 1e-4
     assert (scores.argmax(1) == expected.argmax(1)).all()
-    # Names begin with the class; classes are in the order of their names in ImageNet.
-    assert len(set(scores.argmax(1))) > 0.5 * len(files)
+    # Names begin with the number of the class; .592 of 1,000 such photos are right.
+    assert np.mean(scores.argmax(1) == [int(file.name[:4]) for file in files]) > 0.45
 
 
-def test_the_command_line_adds_a_keras_file_and_trains_on_it(shared, mobilenet, ninebrains, home):
-    path, _ = mobilenet
-    done = ninebrains(
-        "trunk", "add", "keras:MobileNet?alpha=0.25", "--weights", path, "--name", "kept", "--json"
-    )
+def test_the_command_line_adds_an_application_with_weights_at_hand(shared, mobilenet, ninebrains):
+    asked, (path, _) = "keras:MobileNet?alpha=0.25", mobilenet
+    done = ninebrains("trunk", "add", asked, "--weights", path, "--name", "kept", "--json")
     told = json.loads(done.out)
     assert told["family"] == "keras-tf"
-    assert f"{path.name} sha256:" in told["source"]
-    done = ninebrains("trunk", "add", path, "--name", "kept")  # the same trunk again
-    assert "keras-tf" in done.out
+    assert told["source"].startswith(f"{asked} {path.name} sha256:")
 
 
 def test_the_command_line_refuses_hostile_files_in_one_line(tmp_path, ninebrains):
