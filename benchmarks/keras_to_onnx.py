@@ -5,7 +5,8 @@
 Each of Keras's applications is made once, with statistics in its normalisations that show whether
 they were folded right, and saved. The peer exports the saved file in its own environment, we read
 the same file. Then both models run in fresh processes, one photo on one core, in turns; what counts
-is the ratio of the medians. Beside it stands how far each answer is from Keras's own.
+is the median of the turns' ratios, and on a busy machine the ratio of the best runs of both. Beside
+it stands how far each answer is from Keras's own.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ while time.perf_counter() < end or len(took) < 5:
     before = time.perf_counter()
     session.run(None, {name: photos[:1]})
     took.append(1000 * (time.perf_counter() - before))
-print(json.dumps({"ms": float(np.median(took)), "answers": answers.tolist()}))
+told = {"ms": float(np.median(took)), "best_ms": min(took)}
+print(json.dumps({**told, "answers": answers.tolist()}))
 """
 
 
@@ -87,6 +89,11 @@ def measure(folder: Path, name: str, rounds: int, seconds: float) -> dict[str, o
         for a, b in zip(runs["ours"], runs["peer"], strict=False)
     ]
     row["times_faster"] = round(median(ratios), 3) if ratios else ""
+    best = {
+        kind: min((float(str(r["best_ms"])) for r in found), default=0.0)
+        for kind, found in runs.items()
+    }
+    row["times_faster_at_best"] = round(best["peer"] / best["ours"], 3) if best["peer"] else ""
     for kind, found in runs.items():
         error = furthest(found[0]["answers"], expected["answers"]) if found else None
         row[f"{kind}_error"] = "" if error is None else f"{error:.1e}"

@@ -3,27 +3,29 @@
 import pytest
 
 from ninebrains.bridging import to_onnx
+from ninebrains.bridging.from_keras import convert
+from ninebrains.trunks.keras_families import keras_normalisation
 from tests.bridging.keras_networks import check_same, operators, pixels, settle_at_random
 
 pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
-# Family: side, whether it normalises inside, operators that are left with how many at most.
+# Family: side, how photos are prepared, operators that are left with how many at most.
 FAMILIES = {
-    "ConvNeXtTiny": (32, True, {"BatchNormalization": 1}),
-    "DenseNet121": (32, False, {"BatchNormalization": 62}),
-    "EfficientNetB0": (32, True, {}),
-    "EfficientNetV2B0": (32, True, {}),
-    "InceptionResNetV2": (75, False, {}),
-    "InceptionV3": (75, False, {}),
-    "MobileNet": (32, False, {}),
-    "MobileNetV2": (32, False, {}),
-    "MobileNetV3Small": (32, True, {}),
-    "NASNetMobile": (32, False, {"BatchNormalization": 4, "Pad": 4, "Slice": 4}),
-    "ResNet50": (33, False, {}),
-    "ResNet50V2": (64, False, {"BatchNormalization": 17}),
-    "VGG16": (32, False, {}),
-    "Xception": (71, False, {}),
+    "ConvNeXtTiny": (32, "inside", {"BatchNormalization": 1}),
+    "DenseNet121": (32, "keras-torch", {"BatchNormalization": 62}),
+    "EfficientNetB0": (32, "inside", {}),
+    "EfficientNetV2B0": (32, "inside", {}),
+    "InceptionResNetV2": (75, "keras-tf", {}),
+    "InceptionV3": (75, "keras-tf", {}),
+    "MobileNet": (32, "keras-tf", {}),
+    "MobileNetV2": (32, "keras-tf", {}),
+    "MobileNetV3Small": (32, "inside", {}),
+    "NASNetMobile": (32, "keras-tf", {"BatchNormalization": 4, "Pad": 4, "Slice": 4}),
+    "ResNet50": (33, "keras-caffe", {}),
+    "ResNet50V2": (64, "keras-tf", {"BatchNormalization": 17}),
+    "VGG16": (32, "keras-caffe", {}),
+    "Xception": (71, "keras-tf", {}),
 }
 
 
@@ -32,19 +34,21 @@ def test_every_family_answers_as_in_keras_and_keeps_its_channels_first(name):
     import keras
     import onnx
 
-    side, normalises, left = FAMILIES[name]
+    side, family, left = FAMILIES[name]
     model = getattr(keras.applications, name)(
         weights=None, input_shape=(side, side, 3), classes=7, classifier_activation=None
     )
-    low, high = (0.0, 255.0) if normalises else (-1.0, 1.0)
+    low, high = (0.0, 255.0) if family == "inside" else (-1.0, 1.0)
     settle_at_random(model, low=low, high=high)
-    made = to_onnx(model)
+    converted = convert(model)
+    made = converted.model
     onnx.checker.check_model(made, full_check=True)
     check_same(model, made, pixels(model, low=low, high=high))
     found = operators(made)
     assert found["Transpose"] == 1
     assert made.graph.node[0].op_type == "Transpose"
     assert found.keys().isdisjoint({"Reshape", "Identity", "Dropout", "Cast"})
+    assert keras_normalisation(converted).family == family
     for kind in ("BatchNormalization", "Pad", "Slice"):
         assert found.get(kind, 0) <= left.get(kind, 0), f"{kind} is left over"
 

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 MEAN_STD = InputOverrides(mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
-def with_head(*first, base=None, size=32):
+def with_head(*first, size=32):
     """A classifier as people build one on an application."""
-    base = base or settle_at_random(
-        applications.MobileNetV2(
-            weights=None, input_shape=(size, size, 3), alpha=0.35, include_top=False
+    base = settle_at_random(
+        applications.MobileNet(
+            weights=None, input_shape=(size, size, 3), alpha=0.25, include_top=False
         )
     )
     source = value = keras.Input((size, size, 3))
@@ -41,9 +41,7 @@ def saved(model, folder, name="net.keras"):
 
 def features_of(model, photos):
     """What a network's pooling gives of photos as it takes them."""
-    pooled = next(
-        layer.output for layer in model.layers if "GlobalAverage" in type(layer).__name__
-    )
+    pooled = next(layer.output for layer in model.layers if "GlobalAverage" in type(layer).__name__)
     return np.asarray(keras.Model(model.inputs[0], pooled)(photos, training=False))
 
 
@@ -68,7 +66,7 @@ def test_a_classifier_on_an_application_takes_its_preprocessing(tmp_path):
 
 @pytest.mark.parametrize("name", ["net.keras", "net.h5"])
 def test_what_a_network_does_first_itself_is_not_done_twice(tmp_path, name):
-    model = with_head(layers.RandomFlip(), applications.mobilenet_v2.preprocess_input)
+    model = with_head(layers.RandomFlip(), applications.mobilenet.preprocess_input)
     trunk = import_trunk(saved(model, tmp_path, name), "net")
     pixels = some_pixels()
     assert trunk.family == "inside"
@@ -77,14 +75,10 @@ def test_what_a_network_does_first_itself_is_not_done_twice(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("application", "options", "family"),
-    [
-        ("ResNet50", {}, "keras-caffe"),
-        ("DenseNet121", {}, "keras-torch"),
-        ("EfficientNetB0", {}, "inside"),
-        ("MobileNetV3Small", {"minimalistic": True}, "inside"),
-    ],
+    [("VGG16", {}, "keras-caffe"), ("MobileNetV3Small", {"minimalistic": True}, "inside")],
 )
 def test_families_get_what_their_own_preprocessing_does(tmp_path, application, options, family):
+    # Which family every application has is asked in tests/bridging/test_to_onnx_families.py.
     model = getattr(applications, application)(
         weights=None, input_shape=(32, 32, 3), include_top=False, pooling="avg", **options
     )
@@ -92,10 +86,9 @@ def test_families_get_what_their_own_preprocessing_does(tmp_path, application, o
     trunk = import_trunk(saved(model, tmp_path), "net")
     assert trunk.family == family
     pixels = some_pixels()
-    module = {"keras-caffe": "resnet50", "keras-torch": "densenet"}.get(family)
     taken = pixels.astype(np.float32)
-    if module is not None:
-        taken = getattr(applications, module).preprocess_input(taken)
+    if family == "keras-caffe":
+        taken = applications.vgg16.preprocess_input(taken)
     check_features(trunk, features_of(model, taken), pixels)
 
 
@@ -151,7 +144,9 @@ def test_applications_that_are_none_are_refused(tmp_path, asked, told):
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    model = applications.MobileNet(weights=None, alpha=0.25, input_shape=(32, 32, 3), classes=3)
+    model = settle_at_random(
+        applications.MobileNet(weights=None, alpha=0.25, input_shape=(32, 32, 3), classes=3)
+    )
     path = tmp_path / "net.weights.h5"
     model.save_weights(path)
     with pytest.raises(TrunkError, match="are not those of the network"):
@@ -190,7 +185,7 @@ def test_real_weights_still_know_what_is_in_photos(shared, mobilenet):
 
     path, model = mobilenet
     folder = shared / "data/classification/imagenet_one_a_class"
-    files = sorted(file for file in folder.iterdir() if file.name.startswith("n"))
+    files = sorted(folder.glob("*.JPEG"))
     contract = Contract(224, 224)
     pixels = np.stack([prepare(file.read_bytes(), contract) for file in files])
     taken = applications.mobilenet.preprocess_input(pixels.astype(np.float32))
@@ -198,20 +193,16 @@ def test_real_weights_still_know_what_is_in_photos(shared, mobilenet):
     expected = np.asarray(model(taken, training=False))
     assert np.abs(scores - expected).max() < 1e-4
     assert (scores.argmax(1) == expected.argmax(1)).all()
-    # Names begin with the class; classes are in the order of their names in ImageNet.
-    assert len(set(scores.argmax(1))) > 0.5 * len(files)
+    # Names begin with the number of the class; .592 of 1,000 such photos are right.
+    assert np.mean(scores.argmax(1) == [int(file.name[:4]) for file in files]) > 0.45
 
 
-def test_the_command_line_adds_a_keras_file_and_trains_on_it(shared, mobilenet, ninebrains, home):
-    path, _ = mobilenet
-    done = ninebrains(
-        "trunk", "add", "keras:MobileNet?alpha=0.25", "--weights", path, "--name", "kept", "--json"
-    )
+def test_the_command_line_adds_an_application_with_weights_at_hand(shared, mobilenet, ninebrains):
+    asked, (path, _) = "keras:MobileNet?alpha=0.25", mobilenet
+    done = ninebrains("trunk", "add", asked, "--weights", path, "--name", "kept", "--json")
     told = json.loads(done.out)
     assert told["family"] == "keras-tf"
-    assert f"{path.name} sha256:" in told["source"]
-    done = ninebrains("trunk", "add", path, "--name", "kept")  # the same trunk again
-    assert "keras-tf" in done.out
+    assert told["source"].startswith(f"{asked} {path.name} sha256:")
 
 
 def test_the_command_line_refuses_hostile_files_in_one_line(tmp_path, ninebrains):

@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ninebrains.errors import TrunkError
+from ninebrains.bridging.backend import INSTALL
+from ninebrains.errors import ExtraError, TrunkError
 
 LARGEST_WEIGHTS_BYTES = 2 * 1024**3
 _MOST_OBJECTS = 100_000
@@ -45,8 +46,12 @@ def read_weights(data: bytes, file_name: str) -> Weights:
 
     Raises:
         TrunkError: it is none, or holds what weights do not need.
+        ExtraError: h5py, which comes with Keras, is not installed.
     """
-    import h5py  # type: ignore[import-untyped]
+    try:
+        import h5py  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ExtraError(f"Keras files need h5py, which comes with Keras: {INSTALL}") from error
 
     if not data.startswith(_SIGNATURE):
         raise TrunkError(f"{file_name} is not an HDF5 file; expected one that Keras has saved.")

@@ -72,7 +72,6 @@ def read_network(data: bytes, file_name: str) -> keras.Model:
         TrunkError: as there.
         ExtraError: as there.
     """
-    import_keras()
     if data.startswith(b"PK"):
         config, weights = _unzipped(data, file_name)
         suffix = ".weights.h5"
@@ -85,7 +84,9 @@ def read_network(data: bytes, file_name: str) -> keras.Model:
                 f"{file_name} (in Python weights={file_name!r})."
             )
         config = weights.config
-    model = _made(clean(config, file_name), weights, file_name)
+    cleaned = clean(config, file_name)
+    import_keras()  # long, so only once there is something to make
+    model = _made(cleaned, weights, file_name)
     put_weights(model, weights, suffix, file_name)
     return model
 
