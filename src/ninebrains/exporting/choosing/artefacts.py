@@ -23,7 +23,7 @@ _MOST_ASKED = 300
 _MOST_AT_ONCE = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Artefact:
     """What was built of a network.
 
@@ -125,7 +125,7 @@ def time_in_turns(
         ExportError: one cannot be run.
     """
     found: list[list[float]] = [[] for _ in folders]
-    for turn in range(rounds):
+    for turn in range(rounds if folders else 0):
         if tell is not None:
             tell(f"timing {len(folders)} artefacts, round {turn + 1} of {rounds}")
         for start in range(0, len(folders), _MOST_AT_ONCE):
