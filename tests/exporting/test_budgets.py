@@ -105,6 +105,12 @@ def test_a_pick_that_hangs_on_the_clock_is_told():
     assert not any("another run" in note for note in notes_on(rules(6.0), ALL, MIDDLE_HALF))
 
 
+def test_a_busy_machine_is_told():
+    busy = [dataclasses.replace(one, ms_noise=one.ms / 2) for one in ALL]
+    assert any("busy" in note for note in notes_on(rules(), busy, busy[0]))
+    assert not any("busy" in note for note in notes_on(rules(), ALL, LARGE))
+
+
 def test_a_faster_one_that_the_photos_cannot_tell_from_the_pick_is_told():
     near = candidate(64, 2.0, 12.0, 0.895)
     (note,) = notes_on(rules(6.0), (MIDDLE, near, SMALL), MIDDLE)

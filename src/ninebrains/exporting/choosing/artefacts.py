@@ -18,7 +18,7 @@ from ninebrains.exporting.photos import calibration_paths, read_calibration
 from ninebrains.exporting.target import Job, Precision, Target
 from ninebrains.images import Pixels
 
-RUNS = 40
+RUNS = 20
 _MOST_ASKED = 300
 _MOST_AT_ONCE = 16
 

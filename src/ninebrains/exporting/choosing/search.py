@@ -62,7 +62,7 @@ class Search:
         for place, one in enumerate(learnt):
             self._say(f"building {precisions[0]}", one.network, place, len(networks))
             self._build(one, precisions[0])
-        self._time(list(self.artefacts), 1)
+        self._time(list(self.artefacts), self.rounds)
         contenders = self._worth_more(self.artefacts)
         for best in contenders:
             for precision in precisions[1:]:

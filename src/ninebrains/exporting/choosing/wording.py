@@ -13,6 +13,7 @@ MEASURES: dict[Task, str] = {
     "multilabel": "right decisions",
     "regress": "mean error",
 }
+_BUSY = 0.15  # of the usual time, between the two quietest rounds
 HOW = (
     "Quality is that of answers on the training photos by fits that had not seen them; the "
     "held-out photos took no part in the choice and are for the receipt."
@@ -106,6 +107,12 @@ def _gain(rules: Rules, chosen: Candidate, better: Candidate) -> str:
 def notes_on(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
     """What hangs on chance: of the clock, and of the photos."""
     limit = rules.budget.max_ms
+    shaky = [one.ms_noise / one.ms for one in candidates if one.ms]
+    if shaky and sorted(shaky)[len(shaky) // 2] > _BUSY:
+        yield (
+            "Something else kept this machine busy: the rounds differ so much that times are rough "
+            "and good candidates may have been left out. Choose again when it is quiet."
+        )
     if limit is not None:
         yield from _near_misses(rules, candidates, chosen, limit)
     yield from _cheaper(rules, candidates, chosen)
