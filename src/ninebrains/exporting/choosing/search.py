@@ -69,8 +69,9 @@ class Search:
                 self._say(f"building {precision}", best.learnt.network)
                 self._build(best.learnt, precision)
         others = [one for one in self.artefacts if one.folder not in self.times]
-        small = [one for one in (*contenders, *others) if not self._is_too_large(one)]
-        self._time(small, self.rounds)
+        if others:
+            every = (*contenders, *others)
+            self._time([one for one in every if not self._is_too_large(one)], self.rounds)
         return tuple(sorted(map(self._candidate, self.artefacts), key=_best_first))
 
     def _say(self, what: str, network: Network, place: int = 0, num: int = 0) -> None:
