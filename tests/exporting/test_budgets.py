@@ -8,7 +8,15 @@ import pytest
 from ninebrains.brains.manifest import Estimate
 from ninebrains.errors import ExportError
 from ninebrains.exporting.choosing.artefacts import quietest_and_noise
-from ninebrains.exporting.choosing.budget import Budget, Candidate, Rules, front, next_step, pick
+from ninebrains.exporting.choosing.budget import (
+    Budget,
+    Candidate,
+    Rules,
+    front,
+    lost_between,
+    next_step,
+    pick,
+)
 from ninebrains.exporting.choosing.wording import notes_on, step_up, table, why
 
 
@@ -134,3 +142,13 @@ def test_limits_that_nothing_can_keep_to_are_refused(limits):
 def test_the_quietest_round_counts():
     assert quietest_and_noise([5.0]) == (5.0, 0.0)
     assert quietest_and_noise([9.0, 2.0, 2.5]) == (2.0, 0.5)
+
+
+def test_photos_that_were_not_asked_about_count_as_the_mean_of_the_others():
+    before = (np.arange(800) < 760).astype(float)
+    after = before - 0.01  # those not asked about lose what the others do on average
+    after[:300] = before[:300]
+    after[:3] = 0.0  # 3 of the 300
+    lost = lost_between("classify", before, after)
+    assert lost.value == pytest.approx(0.01)
+    assert lost.low < 0.01 < lost.high < 0.03

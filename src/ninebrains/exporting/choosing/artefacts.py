@@ -10,8 +10,8 @@ import numpy as np
 
 from ninebrains.errors import ExportError
 from ninebrains.exporting.benching import take_turns
+from ninebrains.exporting.choosing.budget import lost_between
 from ninebrains.exporting.choosing.learning import Doubles, Learnt
-from ninebrains.exporting.comparing import lost_quality
 from ninebrains.exporting.exporting import ExportRecipe
 from ninebrains.exporting.making import build_artefact
 from ninebrains.exporting.photos import calibration_paths, read_calibration
@@ -81,7 +81,7 @@ class Workshop:
             job = Job((learnt.brain,), precision, calibration, self.recipe.opset, effort)
             found.append(self._build(learnt, job))
             before, after = learnt.right(), found[-1].right
-            lost = lost_quality(learnt.task, before, after).value
+            lost = lost_between(learnt.task, before, after).value
             if lost <= self.recipe.gate.lost:
                 break
         return found[-1]

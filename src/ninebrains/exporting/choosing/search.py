@@ -17,11 +17,10 @@ from ninebrains.exporting.choosing.artefacts import (
     quietest_and_noise,
     time_in_turns,
 )
-from ninebrains.exporting.choosing.budget import Candidate, Doubles, Rules, front
+from ninebrains.exporting.choosing.budget import Candidate, Doubles, Rules, front, lost_between
 from ninebrains.exporting.choosing.learning import Learnt, learn
 from ninebrains.exporting.choosing.lessons import Lesson
 from ninebrains.exporting.choosing.networks import Network
-from ninebrains.exporting.comparing import lost_quality
 from ninebrains.exporting.target import Precision
 
 _MOST_SPEEDUP = 10.0
@@ -134,7 +133,7 @@ class Search:
     def _candidate(self, artefact: Artefact) -> Candidate:
         learnt, contract = artefact.learnt, artefact.learnt.brain.contract
         task, floats = learnt.task, learnt.right()
-        lost_to_floats = lost_quality(task, floats, artefact.right).value
+        lost_to_floats = lost_between(task, floats, artefact.right).value
         # Luck does not make 8 bits better than the floats that they stand for.
         right = artefact.right if lost_to_floats > 0 else floats
         quality = learnt.quality(right)
@@ -148,7 +147,7 @@ class Search:
             precision=artefact.precision,
             quality=quality,
             score=-quality.value if task == "regress" else quality.value,
-            lost=lost_quality(task, self.reference, right).value,
+            lost=lost_between(task, self.reference, right).value,
             lost_to_floats=max(0.0, lost_to_floats),
             mb=artefact.mb,
             ms=ms,

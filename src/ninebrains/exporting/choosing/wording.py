@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ninebrains.brains.manifest import Estimate, Task
-from ninebrains.exporting.choosing.budget import SAME_MS, Candidate, Rules, front
-from ninebrains.exporting.comparing import lost_quality
+from ninebrains.exporting.choosing.budget import SAME_MS, Candidate, Rules, front, lost_between
 
 MEASURES: dict[Task, str] = {
     "classify": "accuracy",
@@ -95,7 +94,7 @@ def step_up(rules: Rules, chosen: Candidate, better: Candidate | None) -> str:
 
 
 def _gain(rules: Rules, chosen: Candidate, better: Candidate) -> str:
-    gain = lost_quality(rules.task, better.right, chosen.right)
+    gain = lost_between(rules.task, better.right, chosen.right)
     if rules.task == "regress":
         said = f"with {100 * gain.value:.1f} % less error"
     else:
@@ -155,7 +154,7 @@ def _cheaper(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -
     for one in sorted(fitting, key=lambda one: one.ms or 0.0):
         if one.ms is None or chosen.ms is None or one.ms > chosen.ms * (1 - 4 * SAME_MS):
             return
-        lost = lost_quality(rules.task, chosen.right, one.right)
+        lost = lost_between(rules.task, chosen.right, one.right)
         if lost.low <= 0:
             yield (
                 f"{one.name} takes {one.ms:.2f} ms instead of {chosen.ms:.2f}, and these photos "
