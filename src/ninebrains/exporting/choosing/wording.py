@@ -144,8 +144,9 @@ def _near_misses(
 
 
 def _doubt(one: Candidate) -> float:
-    """How far off the milliseconds may be."""
-    return max(one.ms_noise, SAME_MS * (one.ms or 0.0))
+    """How far off the milliseconds may be; more than a quarter is what `_BUSY` is for."""
+    ms = one.ms or 0.0
+    return max(min(one.ms_noise, 0.25 * ms), SAME_MS * ms)
 
 
 def _cheaper(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
