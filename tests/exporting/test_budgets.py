@@ -8,7 +8,15 @@ import pytest
 from ninebrains.brains.manifest import Estimate
 from ninebrains.errors import ExportError
 from ninebrains.exporting.choosing.artefacts import quietest_and_noise
-from ninebrains.exporting.choosing.budget import Budget, Candidate, Rules, front, next_step, pick
+from ninebrains.exporting.choosing.budget import (
+    Budget,
+    Candidate,
+    Rules,
+    front,
+    lost_between,
+    next_step,
+    pick,
+)
 from ninebrains.exporting.choosing.wording import notes_on, step_up, table, why
 
 
@@ -105,6 +113,12 @@ def test_a_pick_that_hangs_on_the_clock_is_told():
     assert not any("another run" in note for note in notes_on(rules(6.0), ALL, MIDDLE_HALF))
 
 
+def test_a_busy_machine_is_told():
+    busy = [dataclasses.replace(one, ms_noise=one.ms / 2) for one in ALL]
+    assert any("busy" in note for note in notes_on(rules(), busy, busy[0]))
+    assert not any("busy" in note for note in notes_on(rules(), ALL, LARGE))
+
+
 def test_a_faster_one_that_the_photos_cannot_tell_from_the_pick_is_told():
     near = candidate(64, 2.0, 12.0, 0.895)
     (note,) = notes_on(rules(6.0), (MIDDLE, near, SMALL), MIDDLE)
@@ -128,3 +142,13 @@ def test_limits_that_nothing_can_keep_to_are_refused(limits):
 def test_the_quietest_round_counts():
     assert quietest_and_noise([5.0]) == (5.0, 0.0)
     assert quietest_and_noise([9.0, 2.0, 2.5]) == (2.0, 0.5)
+
+
+def test_photos_that_were_not_asked_about_count_as_the_mean_of_the_others():
+    before = (np.arange(800) < 760).astype(float)
+    after = before - 0.01  # those not asked about lose what the others do on average
+    after[:300] = before[:300]
+    after[:3] = 0.0  # 3 of the 300
+    lost = lost_between("classify", before, after)
+    assert lost.value == pytest.approx(0.01)
+    assert lost.low < 0.01 < lost.high < 0.03

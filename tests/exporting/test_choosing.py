@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from ninebrains.exporting.choosing.lessons import from_record
 from ninebrains.exporting.choosing.networks import networks_for, sizes_around
 from ninebrains.exporting.choosing.page import choice_page, plain
 from ninebrains.training.record import load_record
-from ninebrains.trunks import add_trunk, load_trunk, remove_trunk
-from tests.making import write_photos
+from ninebrains.trunks import add_trunk, import_trunk, load_trunk, remove_trunk
+from tests.making import write_model, write_photos
 
 FLOATS = Scope(trunks=("small",), precision="fp32", rounds=1)
 
@@ -182,8 +183,9 @@ def test_a_brain_whose_photos_are_gone_says_so(brain, home):
 def test_targets_that_nothing_here_can_time_are_refused(brain):
     with pytest.raises(BrainError, match="fp12"):
         choose(brain, Budget(), scope=Scope(precision="fp12"))
+    pytest.importorskip("ninebrains.exporting.targets.web")
     with pytest.raises(ExportError, match="--runtime onnx"):
-        choose(brain, Budget(), scope=Scope(runtime="coreml"))
+        choose(brain, Budget(), scope=Scope(runtime="web"))
 
 
 def test_the_command_chooses_tells_and_exports(ninebrains, brain_file, tmp_path):
@@ -226,3 +228,27 @@ def test_nonsense_is_refused_before_anything_is_measured(ninebrains, brain_file,
     assert said in done.err
     assert "learning" not in done.err
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_artefact_that_does_not_run_is_left_out_with_its_reason(brain, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def break_the_second(line):
+        if line.startswith("timing"):
+            for model in tmp_path.glob("ninebrains-choosing-*/001/model.onnx"):
+                model.write_bytes(b"no network any more")
+
+    choice = choose(brain, Budget(), scope=FLOATS, tell=break_the_second)
+    assert len(choice.candidates) == 4
+    (note,) = [note for note in choice.notes if note.startswith("Left out")]
+    assert "small at 32x32 px in fp32" in note
+    assert "32" not in {one.size for one in choice.candidates}
+
+
+def test_another_trunk_under_the_name_of_the_brains_own_is_told_apart(brain, tmp_path, home):
+    other = import_trunk(write_model(tmp_path / "other.onnx", seed=1), "small")
+    add_trunk(other, replace=True)
+    networks, _ = networks_for(brain, ("small",))
+    assert networks[0].name == "small-own"
+    assert not networks[0].is_asked
+    assert {network.name for network in networks[1:]} == {"small"}

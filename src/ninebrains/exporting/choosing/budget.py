@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ninebrains.brains.manifest import Estimate, Task
 from ninebrains.errors import ExportError
+from ninebrains.exporting.comparing import lost_quality
 from ninebrains.exporting.target import Precision
 
 SAME_MS = 0.05
@@ -154,6 +155,17 @@ class Rules:
 
 def _excess(value: float, limit: float) -> float:
     return value / limit - 1.0 if limit > 0 else value * 100.0
+
+
+def lost_between(task: Task, one: Doubles, other: Doubles) -> Estimate:
+    """What the second loses to the first, as `comparing.lost_quality`.
+
+    Where a candidate was asked about some photos only, the others have the mean loss of those: then
+    they are no longer right or wrong, and the interval is that of a mean of differences.
+    """
+    is_whole = all(np.isin(values, (0.0, 1.0)).all() for values in (one, other))
+    kind = "multilabel" if task == "classify" and not is_whole else task
+    return lost_quality(kind, one, other)
 
 
 def front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -11,39 +11,22 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ninebrains.brains import Brain
-from ninebrains.errors import BrainError, DataError, ExportError, ExtraError
-from ninebrains.exporting.choosing.artefacts import (
-    Artefact,
-    Workshop,
-    quietest_and_noise,
-    time_in_turns,
-)
-from ninebrains.exporting.choosing.budget import (
-    Budget,
-    Candidate,
-    Doubles,
-    Rules,
-    front,
-    next_step,
-    pick,
-)
-from ninebrains.exporting.choosing.learning import Learnt, learn
+from ninebrains.errors import BrainError, ExportError, ExtraError
+from ninebrains.exporting.choosing.artefacts import Workshop
+from ninebrains.exporting.choosing.budget import Budget, Candidate, Rules, next_step, pick
 from ninebrains.exporting.choosing.lessons import Lesson, from_photos, from_record
 from ninebrains.exporting.choosing.networks import Network, networks_for
+from ninebrains.exporting.choosing.search import Search
 from ninebrains.exporting.choosing.wording import notes_on
-from ninebrains.exporting.comparing import lost_quality
 from ninebrains.exporting.exporting import ExportRecipe
 from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
 from ninebrains.trunks import Trunk
-
-_MOST_SPEEDUP = 10.0
-"""No precision makes a network so many times as fast as it is in floats."""
 
 Tell = Callable[[str], None]
 
@@ -135,9 +118,11 @@ def choose(
     rules = Rules(brain.task, budget, recipe.gate.lost)
     with tempfile.TemporaryDirectory(prefix="ninebrains-choosing-") as folder:
         workshop = Workshop(target, recipe, Path(folder), budget.max_mb)
-        search = _Search(rules, workshop, scope.rounds, tell)
+        search = Search(rules, workshop, scope.rounds, tell)
         candidates = search.run(brain, lesson, networks, precisions)
     notes = [*lesson.notes, *left_out, *notes, *search.notes]
+    if not candidates:
+        raise ExportError("\n  ".join(["nothing could be built and run", *notes]))
     chosen = pick(rules, candidates)
     trunk = next(one.trunk for one in networks if _is_of(chosen, one))
     return Choice(
@@ -197,113 +182,3 @@ def _is_of(candidate: Candidate, network: Network) -> bool:
     contract = network.trunk.contract
     size = (contract.height, contract.width)
     return (candidate.trunk, candidate.height, candidate.width) == (network.name, *size)
-
-
-class _Search:
-    """The measuring: what was built and how long it took in each round."""
-
-    def __init__(self, rules: Rules, workshop: Workshop, rounds: int, tell: Tell) -> None:
-        self.rules, self.workshop, self.rounds, self.tell = rules, workshop, rounds, tell
-        self.notes: list[str] = []
-        self.artefacts: list[Artefact] = []
-        self.times: dict[Path, list[float]] = {}
-        self.reference: Doubles | None = None
-
-    def run(
-        self,
-        brain: Brain,
-        lesson: Lesson,
-        networks: Sequence[Network],
-        precisions: Sequence[Precision],
-    ) -> tuple[Candidate, ...]:
-        """Everything that is worth measuring, the best first."""
-        dataset = lesson.learnt_from()
-        learnt: list[Learnt] = []
-        for place, network in enumerate(networks):
-            self._say(f"learning from {len(dataset.photos)} photos", network, place, len(networks))
-            learnt.append(learn(brain, lesson, dataset, network))
-        self.reference = learnt[0].right()
-        for place, one in enumerate(learnt):
-            self._say(f"building {precisions[0]}", one.network, place, len(networks))
-            self._build(one, precisions[0])
-        self._time(self.artefacts, 1)
-        contenders = self._worth_more(self.artefacts)
-        for best in contenders:
-            for precision in precisions[1:]:
-                self._say(f"building {precision}", best.learnt.network)
-                self._build(best.learnt, precision)
-        others = [one for one in self.artefacts if one.folder not in self.times]
-        small = [one for one in others if not self._is_too_large(one)]
-        self._time([*contenders, *small], self.rounds)
-        return tuple(sorted(map(self._candidate, self.artefacts), key=_best_first))
-
-    def _say(self, what: str, network: Network, place: int = 0, num: int = 0) -> None:
-        contract = network.trunk.contract
-        count = f" ({place + 1} of {num})" if num else ""
-        self.tell(f"{what}: {network.name} at {contract.width}x{contract.height} px{count}")
-
-    def _build(self, learnt: Learnt, precision: Precision) -> None:
-        """Build an artefact; a network or precision that does not work out is left out."""
-        try:
-            self.artefacts.append(self.workshop.build(learnt, precision))
-        except (BrainError, DataError, ExportError) as error:
-            trunk = learnt.network.trunk
-            self.notes.append(f"Left out: {trunk.name} in {precision}: {error}")
-
-    def _time(self, artefacts: Sequence[Artefact], rounds: int) -> None:
-        folders = [artefact.folder for artefact in artefacts]
-        for folder, times in zip(folders, time_in_turns(folders, rounds, self.tell), strict=True):
-            self.times.setdefault(folder, []).extend(times)
-
-    def _is_too_large(self, artefact: Artefact) -> bool:
-        limit = self.rules.budget.max_mb
-        return limit is not None and artefact.mb > limit
-
-    def _worth_more(self, artefacts: Sequence[Artefact]) -> list[Artefact]:
-        """Those of which other precisions may win.
-
-        Smaller weights change neither the order of the networks by quality nor, by much, that by
-        time: what is slower, larger and no better in floats stays so. Nor does a precision mend
-        what is far too slow or loses too much in floats already.
-        """
-        found = [self._candidate(artefact) for artefact in artefacts]
-        best, budget = front([one for one in found if one.is_asked]), self.rules.budget
-        kept = []
-        for artefact, one in zip(artefacts, found, strict=True):
-            too_slow = budget.max_ms is not None and (one.ms or 0) > _MOST_SPEEDUP * budget.max_ms
-            too_poor = budget.max_drop is not None and one.lost > budget.max_drop
-            is_best = any(one is other for other in best)
-            if (is_best or (one.is_brain and one.is_asked)) and not too_slow and not too_poor:
-                kept.append(artefact)
-        return kept
-
-    def _candidate(self, artefact: Artefact) -> Candidate:
-        learnt, contract = artefact.learnt, artefact.learnt.brain.contract
-        task, floats = learnt.task, learnt.right()
-        lost_to_floats = lost_quality(task, floats, artefact.right).value
-        # Luck does not make 8 bits better than the floats that they stand for.
-        right = artefact.right if lost_to_floats > 0 else floats
-        quality = learnt.quality(right)
-        assert self.reference is not None
-        times = self.times.get(artefact.folder)
-        ms, noise = quietest_and_noise(times) if times else (None, 0.0)
-        return Candidate(
-            trunk=learnt.network.name,
-            height=contract.height,
-            width=contract.width,
-            precision=artefact.precision,
-            quality=quality,
-            score=-quality.value if task == "regress" else quality.value,
-            lost=lost_quality(task, self.reference, right).value,
-            lost_to_floats=max(0.0, lost_to_floats),
-            mb=artefact.mb,
-            ms=ms,
-            ms_noise=noise,
-            is_brain=learnt.network.is_brain,
-            is_asked=learnt.network.is_asked,
-            right=right,
-        )
-
-
-def _best_first(one: Candidate) -> tuple[float, float, float]:
-    return (-one.score, float("inf") if one.ms is None else one.ms, one.mb)

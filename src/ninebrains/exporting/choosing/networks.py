@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ninebrains.brains import Brain
 from ninebrains.brains.checking import infer_shapes
 from ninebrains.brains.graph import pack, unpack
-from ninebrains.errors import TrunkError
+from ninebrains.errors import BrainError, TrunkError
 from ninebrains.exporting.splitting import split
-from ninebrains.images import Contract
 from ninebrains.images.contract import LARGEST_SIDE
 from ninebrains.trunks import Trunk, list_trunks, load_trunk
 from ninebrains.trunks.resizing import resized
@@ -52,7 +51,7 @@ def networks_for(
     kept, notes = _kept(names)
     own = next((trunk for trunk in kept if _is_of(brain, trunk)), None)
     is_asked = not names or own is not None
-    own = own or _own(brain)
+    own = own or _own(brain, {trunk.name for trunk in kept})
     high, wide = brain.contract.height, brain.contract.width
     found = [Network(resized(own, high, wide), own.name, is_brain=True, is_asked=is_asked)]
     for trunk in [own, *(one for one in kept if one is not own)] if is_asked else kept:
@@ -106,19 +105,24 @@ def _is_of(brain: Brain, trunk: Trunk) -> bool:
     return same and set(trunk.graph.weights) <= set(brain.graph.weights)
 
 
-def _own(brain: Brain) -> Trunk:
-    """The brain's own trunk, out of its graph.
+def _own(brain: Brain, taken: Collection[str]) -> Trunk:
+    """The brain's own trunk, out of its graph, under a name that no other has.
 
     Raises:
-        BrainError: it cannot be told from the head.
+        BrainError: it cannot be told from the head, or has no feature map.
     """
     model, _ = split(unpack(brain.graph))
-    graph, reference, contract = pack(model), brain.manifest.trunk, brain.contract
-    _, _, high, wide = infer_shapes(model)["feature_map"]
+    reference, shapes = brain.manifest.trunk, infer_shapes(model)
+    if "feature_map" not in shapes:
+        raise BrainError(
+            f"the network of {brain.name} has no value named 'feature_map', so its trunk cannot be "
+            "taken out of it; expected a brain that was trained by Ninebrains"
+        )
+    high, wide = shapes["feature_map"][-2:]
     return Trunk(
-        name=reference.name,
-        graph=graph,
-        contract=Contract(**vars(contract)),
+        name=f"{reference.name}-own" if reference.name in taken else reference.name,
+        graph=pack(model),
+        contract=brain.contract,
         num_features=reference.num_features,
         map_size=(high, wide),
         family="inside",

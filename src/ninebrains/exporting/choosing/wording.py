@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ninebrains.brains.manifest import Estimate, Task
-from ninebrains.exporting.choosing.budget import SAME_MS, Candidate, Rules, front
-from ninebrains.exporting.comparing import lost_quality
+from ninebrains.exporting.choosing.budget import SAME_MS, Candidate, Rules, front, lost_between
 
 MEASURES: dict[Task, str] = {
     "classify": "accuracy",
     "multilabel": "right decisions",
     "regress": "mean error",
 }
+_BUSY = 0.15  # of the usual time, between the two quietest rounds
 HOW = (
     "Quality is that of answers on the training photos by fits that had not seen them; the "
     "held-out photos took no part in the choice and are for the receipt."
@@ -94,7 +94,7 @@ def step_up(rules: Rules, chosen: Candidate, better: Candidate | None) -> str:
 
 
 def _gain(rules: Rules, chosen: Candidate, better: Candidate) -> str:
-    gain = lost_quality(rules.task, better.right, chosen.right)
+    gain = lost_between(rules.task, better.right, chosen.right)
     if rules.task == "regress":
         said = f"with {100 * gain.value:.1f} % less error"
     else:
@@ -106,6 +106,12 @@ def _gain(rules: Rules, chosen: Candidate, better: Candidate) -> str:
 def notes_on(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
     """What hangs on chance: of the clock, and of the photos."""
     limit = rules.budget.max_ms
+    shaky = [one.ms_noise / one.ms for one in candidates if one.ms]
+    if shaky and sorted(shaky)[len(shaky) // 2] > _BUSY:
+        yield (
+            "Something else kept this machine busy: the rounds differ so much that times are rough "
+            "and good candidates may have been left out. Choose again when it is quiet."
+        )
     if limit is not None:
         yield from _near_misses(rules, candidates, chosen, limit)
     yield from _cheaper(rules, candidates, chosen)
@@ -138,8 +144,9 @@ def _near_misses(
 
 
 def _doubt(one: Candidate) -> float:
-    """How far off the milliseconds may be."""
-    return max(one.ms_noise, SAME_MS * (one.ms or 0.0))
+    """How far off the milliseconds may be; more than a quarter is what `_BUSY` is for."""
+    ms = one.ms or 0.0
+    return max(min(one.ms_noise, 0.25 * ms), SAME_MS * ms)
 
 
 def _cheaper(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -> Iterator[str]:
@@ -148,7 +155,7 @@ def _cheaper(rules: Rules, candidates: Sequence[Candidate], chosen: Candidate) -
     for one in sorted(fitting, key=lambda one: one.ms or 0.0):
         if one.ms is None or chosen.ms is None or one.ms > chosen.ms * (1 - 4 * SAME_MS):
             return
-        lost = lost_quality(rules.task, chosen.right, one.right)
+        lost = lost_between(rules.task, chosen.right, one.right)
         if lost.low <= 0:
             yield (
                 f"{one.name} takes {one.ms:.2f} ms instead of {chosen.ms:.2f}, and these photos "
