@@ -2,8 +2,8 @@
 
 `setting` is the kind of artefact. Ours and those of common converters run through the same few
 lines, so that only the artefacts differ: the photo goes in as uint8 [1, H, W, 3] and all outputs
-come out. `onnx outside` takes floats, channels first and less a mean, which numpy makes here: so
-are networks run that were exported as they were trained. Its mean lies beside it.
+come out. `onnx outside` and `litert outside` take floats less a mean, which numpy makes here: so are
+networks run that were exported as they were trained. Their mean lies beside them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def open_outside(path: str, threads: int) -> Answer:
     return prepared
 
 
-def open_litert(path: str, threads: int) -> Answer:
+def open_litert(path: str, threads: int, mean: np.ndarray | None = None) -> Answer:
     """LiteRT, by its plain interface; whole numbers come out as such."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -53,11 +53,18 @@ def open_litert(path: str, threads: int) -> Answer:
     outputs = interpreter.get_output_details()
 
     def answer(pixels: np.ndarray) -> list[Any]:
-        interpreter.set_tensor(given["index"], pixels)
+        values = pixels if mean is None else pixels.astype(np.float32) - mean
+        interpreter.set_tensor(given["index"], values)
         interpreter.invoke()
         return scores_first([interpreter.get_tensor(one["index"]) for one in outputs])
 
     return answer
+
+
+def open_litert_outside(path: str, threads: int) -> Answer:
+    """LiteRT, with numpy before it."""
+    mean = np.load(Path(path).with_suffix(".npy"))
+    return open_litert(path, threads, mean.reshape(1, 1, 1, -1))
 
 
 def open_openvino(path: str, threads: int) -> Answer:
@@ -80,6 +87,7 @@ KINDS = {
     "onnx": (open_onnx, "onnxruntime"),
     "onnx outside": (open_outside, "onnxruntime"),
     "litert": (open_litert, "ai-edge-litert"),
+    "litert outside": (open_litert_outside, "ai-edge-litert"),
     "openvino": (open_openvino, "openvino"),
 }
 
