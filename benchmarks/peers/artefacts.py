@@ -2,8 +2,8 @@
 
 `setting` is the kind of artefact. Ours and those of common converters run through the same few
 lines, so that only the artefacts differ: the photo goes in as uint8 [1, H, W, 3] and all outputs
-come out. `onnx outside` and `litert outside` take floats less a mean, which numpy makes here: so are
-networks run that were exported as they were trained. Their mean lies beside them.
+come out. `onnx outside` and `litert outside` take floats less a mean, which numpy makes here: so
+are networks run that were exported as they were trained. Their mean lies beside them.
 """
 
 from __future__ import annotations
