@@ -41,9 +41,7 @@ def saved(model, folder, name="net.keras"):
 
 def features_of(model, photos):
     """What a network's pooling gives of photos as it takes them."""
-    pooled = next(
-        layer.output for layer in model.layers if "GlobalAverage" in type(layer).__name__
-    )
+    pooled = next(layer.output for layer in model.layers if "GlobalAverage" in type(layer).__name__)
     return np.asarray(keras.Model(model.inputs[0], pooled)(photos, training=False))
 
 
