@@ -29,12 +29,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.receipts import KERAS_WEIGHTS, TITLES, train, trunks
-from benchmarks.running import COMMAND, ROOT, median, need_shared, run, use_home, write_results
+from benchmarks.receipts import KERAS_WEIGHTS, TITLES, Cell, measure, train, trunks
+from benchmarks.running import ROOT, median, need_shared, run, use_home, write_results
 
 SCRIPTS = ROOT / "benchmarks/peers"
 FILES = {"onnx": "model.onnx", "litert": "model.tflite", "openvino": "model.xml"}
-DATA = "clothing343"
+DATA = "dogcat"
 _KERAS = "mobilenet_v1_025"
 _NUM_PHOTOS = 8
 _UNDISTURBED = 10  # percentile: on a shared machine the slower photos tell of others' work
@@ -105,10 +105,12 @@ class Bench:
             print(f"passed over {what}: {lines[-1][:400]}", flush=True)
 
     def _ours(self, network: str, peer: Peer) -> Path:
-        out = self._folder / f"ours-{network}-{peer.runtime}-{peer.precision}"
+        cell = Cell(DATA, network, peer.runtime, peer.precision)
+        out = self._folder / "exports" / cell.name
         if not out.is_dir():
-            command = [COMMAND, "export", train(DATA, network, self._folder), "-o", out, "--json"]
-            run([*command, "--to", peer.runtime, "--precision", peer.precision])
+            row = measure(cell, train(DATA, network, self._folder), self._folder)
+            if not out.is_dir():
+                raise SystemExit(f"ours was {row['verdict']}: {row['note']}")
         return out / FILES[peer.runtime]
 
     def _theirs(self, network: str, peer: Peer) -> Path:
@@ -231,7 +233,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--repeats", type=int, default=9)
     options.add_argument("--seconds", type=float, default=0.4)
-    options.add_argument("--folder", type=Path, help="keep brains and artefacts for the next run")
+    options.add_argument("--folder", type=Path, help="keep what is made; that of receipts will do")
     options.add_argument("--only", default="", choices=("", *FILES), help="one runtime")
     options.add_argument("--quick", action="store_true", help="see that it runs; writes no CSV")
     told = options.parse_args(words)
