@@ -89,9 +89,9 @@ class Bench:
         self._folder = folder
         use_home(folder / "home")
 
-    def pairs(self, only: str) -> Iterator[Pair]:
+    def pairs(self, networks: Sequence[str], only: str) -> Iterator[Pair]:
         """All that can be made here; what cannot is told."""
-        for network in trunks(self._folder / "home"):
+        for network in [one for one in trunks(self._folder / "home") if one in networks]:
             for peer in PEERS:
                 if peer.only in ("", network) and only in ("", peer.runtime):
                     yield from self._pair(network, peer)
@@ -235,6 +235,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options.add_argument("--seconds", type=float, default=0.4)
     options.add_argument("--folder", type=Path, help="keep what is made; that of receipts will do")
     options.add_argument("--only", default="", choices=("", *FILES), help="one runtime")
+    options.add_argument("--networks", default=",".join(TITLES), help="only brains on these trunks")
     options.add_argument("--quick", action="store_true", help="see that it runs; writes no CSV")
     told = options.parse_args(words)
     need_shared()
@@ -244,7 +245,7 @@ def main(words: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(folder)
         rows = []
-        for pair in bench.pairs(told.only):
+        for pair in bench.pairs(told.networks.split(","), told.only):
             for threads in (1, 2):
                 try:
                     row = compare(bench, pair, threads, repeats, told.seconds)
