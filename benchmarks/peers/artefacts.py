@@ -1,21 +1,31 @@
-"""One artefact for ONNX Runtime, LiteRT or OpenVINO, timed. See `timing` for the argument.
+"""One artefact for ONNX Runtime, LiteRT or OpenVINO, timed whenever it is its turn.
 
-`setting` is the kind of artefact. Ours and those of common converters run through the same few
-lines, so that only the artefacts differ: the photo goes in as uint8 [1, H, W, 3] and all outputs
-come out. `onnx outside` and `litert outside` take floats less a mean, which numpy makes here: so
-are networks run that were exported as they were trained. Their mean lies beside them.
+    python artefacts.py KIND FILE PIXELS.npy THREADS
+
+Prints the scores of the first photo and the runtime's version, then for each line of standard
+input, a number of photos, the milliseconds of each of so many, all as JSON.
+
+Ours and those of common converters run through the same few lines, so that only the artefacts
+differ: the photo goes in as uint8 [1, H, W, 3] and all outputs come out. The kinds `onnx outside`
+and `litert outside` take floats less a mean, which numpy makes here: so are networks run that were
+exported as they were trained. Their mean lies beside them.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from timing import Answer, measure, told
+
+Answer = Callable[[np.ndarray], list[Any]]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -91,7 +101,29 @@ KINDS = {
     "openvino": (open_openvino, "openvino"),
 }
 
+
+def main(kind: str, file: str, pixels: str, threads: str) -> None:
+    """Open it, then wait for turns."""
+    opener, package = KINDS[kind]
+    answer, photos = opener(file, int(threads)), np.load(pixels)
+    scores = np.asarray(answer(photos[:1])[0], np.float64)
+    say({"scores": scores[0].tolist(), "version": metadata.version(package)})
+    rows = itertools.cycle(range(len(photos)))
+    for line in sys.stdin:
+        took = []
+        for row in itertools.islice(rows, int(line)):
+            before = time.perf_counter()
+            answer(photos[row : row + 1])
+            took.append(1000 * (time.perf_counter() - before))
+        say(took)
+
+
+def say(what: object) -> None:
+    """One line, at once."""
+    print(json.dumps(what), file=OUT, flush=True)
+
+
 if __name__ == "__main__":
-    asked = told()
-    opener, package = KINDS[asked.setting]
-    measure([opener(asked.models[0], asked.threads)], asked, metadata.version(package))
+    OUT = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # some runtimes print what they like
+    main(*sys.argv[1:])
