@@ -169,12 +169,20 @@ def figures(receipt: dict[str, Any]) -> Row:
     }
 
 
+def _runs_here(cell: Cell, folder: Path) -> bool:
+    """Whether a script runs it on this machine: its receipt came from one."""
+    file, out = folder / "figures" / f"{cell.name}.json", folder / "exports" / cell.name
+    if not (file.is_file() and (out / "run.py").is_file()):
+        return False
+    return bool(json.loads(file.read_text())["verdict"] != "not run here")
+
+
 def take_turns(cells: Sequence[Cell], folder: Path) -> None:
     """Let the exports of one brain run in turn, so that their times can be compared.
 
     The receipts' own times are from minutes that lie apart, on a machine that others use too.
     """
-    made = [cell for cell in cells if (folder / "exports" / cell.name / "run.py").is_file()]
+    made = [cell for cell in cells if _runs_here(cell, folder)]
     outs = [folder / "exports" / cell.name for cell in made]
     if not made:
         return

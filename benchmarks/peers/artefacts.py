@@ -1,21 +1,31 @@
-"""One artefact for ONNX Runtime, LiteRT or OpenVINO, timed. See `timing` for the argument.
+"""One artefact for ONNX Runtime, LiteRT or OpenVINO, timed whenever it is its turn.
 
-`setting` is the kind of artefact. Ours and those of common converters run through the same few
-lines, so that only the artefacts differ: the photo goes in as uint8 [1, H, W, 3] and all outputs
-come out. `onnx outside` takes floats, channels first and less a mean, which numpy makes here: so
-are networks run that were exported as they were trained. Its mean lies beside it.
+    python artefacts.py KIND FILE PIXELS.npy THREADS
+
+Prints the scores of the first photo and the runtime's version, then for each line of standard
+input, a number of photos, the milliseconds of each of so many, all as JSON.
+
+Ours and those of common converters run through the same few lines, so that only the artefacts
+differ: the photo goes in as uint8 [1, H, W, 3] and all outputs come out. The kinds `onnx outside`
+and `litert outside` take floats less a mean, which numpy makes here: so are networks run that were
+exported as they were trained. Their mean lies beside them.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from timing import Answer, measure, told
+
+Answer = Callable[[np.ndarray], list[Any]]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -43,7 +53,7 @@ def open_outside(path: str, threads: int) -> Answer:
     return prepared
 
 
-def open_litert(path: str, threads: int) -> Answer:
+def open_litert(path: str, threads: int, mean: np.ndarray | None = None) -> Answer:
     """LiteRT, by its plain interface; whole numbers come out as such."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -53,11 +63,18 @@ def open_litert(path: str, threads: int) -> Answer:
     outputs = interpreter.get_output_details()
 
     def answer(pixels: np.ndarray) -> list[Any]:
-        interpreter.set_tensor(given["index"], pixels)
+        values = pixels if mean is None else pixels.astype(np.float32) - mean
+        interpreter.set_tensor(given["index"], values)
         interpreter.invoke()
         return scores_first([interpreter.get_tensor(one["index"]) for one in outputs])
 
     return answer
+
+
+def open_litert_outside(path: str, threads: int) -> Answer:
+    """LiteRT, with numpy before it."""
+    mean = np.load(Path(path).with_suffix(".npy"))
+    return open_litert(path, threads, mean.reshape(1, 1, 1, -1))
 
 
 def open_openvino(path: str, threads: int) -> Answer:
@@ -80,10 +97,33 @@ KINDS = {
     "onnx": (open_onnx, "onnxruntime"),
     "onnx outside": (open_outside, "onnxruntime"),
     "litert": (open_litert, "ai-edge-litert"),
+    "litert outside": (open_litert_outside, "ai-edge-litert"),
     "openvino": (open_openvino, "openvino"),
 }
 
+
+def main(kind: str, file: str, pixels: str, threads: str) -> None:
+    """Open it, then wait for turns."""
+    opener, package = KINDS[kind]
+    answer, photos = opener(file, int(threads)), np.load(pixels)
+    scores = np.asarray(answer(photos[:1])[0], np.float64)
+    say({"scores": scores[0].tolist(), "version": metadata.version(package)})
+    rows = itertools.cycle(range(len(photos)))
+    for line in sys.stdin:
+        took = []
+        for row in itertools.islice(rows, int(line)):
+            before = time.perf_counter()
+            answer(photos[row : row + 1])
+            took.append(1000 * (time.perf_counter() - before))
+        say(took)
+
+
+def say(what: object) -> None:
+    """One line, at once."""
+    print(json.dumps(what), file=OUT, flush=True)
+
+
 if __name__ == "__main__":
-    asked = told()
-    opener, package = KINDS[asked.setting]
-    measure([opener(asked.models[0], asked.threads)], asked, metadata.version(package))
+    OUT = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # some runtimes print what they like
+    main(*sys.argv[1:])

@@ -20,7 +20,7 @@ import numpy as np
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_NUM_LABELS = 10
+_NUM_LABELS = 2
 
 
 def outside(source: str, out: str, _calibration: str) -> None:

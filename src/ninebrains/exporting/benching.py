@@ -183,10 +183,11 @@ def _by_asking(folder: Path, runs: int, threads: int | None) -> Row:
         photo = Path(scratch, "noise.png")
         Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, np.uint8)).save(photo)
         answers = target.ask(folder, 0, [photo] * (warm + runs))
-    if answers is None or len(answers.ms) != warm + runs:
+    if answers is None or answers.not_run or len(answers.ms) != warm + runs:
         raise ExportError(
-            f"the export in {folder} was not measured: nothing on this machine runs "
-            f"{target.title}. Measure it where it will be used."
+            f"the export in {folder} was not measured as it will run: nothing here runs "
+            f"{target.title}. Measure it where it will be used; for a page that is a machine with "
+            "Chromium or Chrome."
         )
     return _row(facts, answers, answers.ms[warm:])
 
