@@ -1,0 +1,101 @@
+// The photos of the view that is shown: ids in order, and what is known of each.
+
+import { get, query } from "./api.mjs";
+import { follow, tell } from "./project.mjs";
+
+/** The view. `ids` never changes under the hand of who is labelling; only `load` replaces it. */
+export const view = { name: "all", sort: "", ids: [], groups: null, isLoading: false, isStale: false, error: null };
+
+const labels = new Map();
+const suggestions = new Map();
+const certainty = new Map();
+
+/** Label of a photo, 0 for none. */
+export const labelAt = (id) => labels.get(id) ?? 0;
+
+/** Suggested label of a photo, 0 for none. */
+export const suggestionAt = (id) => suggestions.get(id) ?? 0;
+
+/** How sure the suggestion is, 0 to 100. */
+export const surenessAt = (id) => certainty.get(id) ?? 0;
+
+/** Set labels here at once. Nothing is sent. */
+export function setLabels(ids, label) {
+  const alike = typeof label === "number";
+  ids.forEach((id, place) => labels.set(id, alike ? label : label[place]));
+  tell("labelled", { ids });
+}
+
+/** Remember what an answer with compact arrays tells of photos. */
+export function remember(answer) {
+  const keep = isPending ?? (() => false);
+  answer.ids.forEach((id, place) => {
+    if (!keep(id)) labels.set(id, answer.labels[place]);
+    if (answer.suggested) suggestions.set(id, answer.suggested[place]);
+    if (answer.sure) certainty.set(id, answer.sure[place]);
+  });
+}
+
+let isPending;
+
+/** Photos of which this says true have a change under way: what the server says of them is older. */
+export const keepPending = (test) => (isPending = test);
+
+let loading;
+
+/**
+ * Show another view, or the same once more.
+ * @param name such as "all", "label:3", "search:red"
+ * @returns Promise that is kept when the photos are known
+ */
+export async function load(name = view.name, sort = view.sort) {
+  loading?.abort();
+  const mine = (loading = new AbortController());
+  const isOther = name !== view.name || sort !== view.sort;
+  Object.assign(view, { name, sort, isLoading: true, isStale: false });
+  if (isOther) tell("view", { begins: true });
+  try {
+    const answer = await get(query("/api/photos", { view: name, sort }), { signal: mine.signal });
+    remember(answer);
+    Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null, isLoading: false, error: null });
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    Object.assign(view, { ids: isOther ? [] : view.ids, isLoading: false, error });
+  }
+  tell("view", { isOther });
+}
+
+const MOVING = new Set(["unlabelled", "review", "errors", "duplicates", "labelled"]);
+
+/** Whether work on the photos takes them out of the view. */
+export const isQueue = () => MOVING.has(view.name.split(":")[0]) || view.name.startsWith("label:");
+
+/** New suggestions for the same photos, without another order. */
+export async function renew() {
+  if (view.isLoading) return;
+  try {
+    const answer = await get(query("/api/photos", { view: view.name, sort: view.sort }));
+    remember(answer);
+    const same = answer.ids.length === view.ids.length && answer.ids.every((id, place) => id === view.ids[place]);
+    const left = new Set(view.ids);
+    const onlyFewer = answer.ids.every((id) => left.has(id));
+    if (!same && !isQueue()) Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null });
+    view.isStale = !same && isQueue() && !(onlyFewer && answer.ids.length && view.name !== "review");
+    tell("view", { isOther: false });
+  } catch (error) {
+    if (!error.status) return;
+    view.error = error;
+    tell("view", {});
+  }
+}
+
+/** Begin to follow what other tabs and the brain do. */
+export function begin() {
+  follow("changed", ({ ids, labels: fresh }) => {
+    const free = ids.map((id, place) => [id, fresh[place]]).filter(([id]) => !isPending?.(id));
+    for (const [id, label] of free) labels.set(id, label ?? 0);
+    tell("labelled", { ids: free.map(([id]) => id) });
+  });
+  follow("photos", ({ all, more }) => (all || more) && renew());
+  follow("run", () => renew());
+}
