@@ -41,6 +41,20 @@ let isPending;
 /** Photos of which this says true have a change under way: what the server says of them is older. */
 export const keepPending = (test) => (isPending = test);
 
+/** Photos that were picked elsewhere, such as on the map: the view "chosen". */
+export const picked = { ids: [] };
+
+/** What the server tells of a view; those of chosen photos are parts of all. */
+async function read(name, sort, options) {
+  const [kind, ids] = [name.split(":")[0], name.slice(4)];
+  if (kind !== "ids" && name !== "chosen") return get(query("/api/photos", { view: name, sort }), options);
+  const wanted = new Set(name === "chosen" ? picked.ids : ids.split(",").map(Number));
+  const all = await get(query("/api/photos", { view: "all", sort }), options);
+  const places = all.ids.map((id, place) => (wanted.has(id) ? place : -1)).filter((place) => place >= 0);
+  const part = Object.fromEntries(["ids", "labels", "suggested", "sure"].map((key) => [key, places.map((place) => all[key][place])]));
+  return { ...part, revision: all.revision };
+}
+
 let loading;
 
 /**
@@ -55,7 +69,7 @@ export async function load(name = view.name, sort = view.sort) {
   Object.assign(view, { name, sort, isLoading: true, isStale: false });
   if (isOther) tell("view", { begins: true });
   try {
-    const answer = await get(query("/api/photos", { view: name, sort }), { signal: mine.signal });
+    const answer = await read(name, sort, { signal: mine.signal });
     remember(answer);
     Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null, isLoading: false, error: null });
   } catch (error) {
@@ -74,7 +88,7 @@ export const isQueue = () => MOVING.has(view.name.split(":")[0]) || view.name.st
 export async function renew() {
   if (view.isLoading) return;
   try {
-    const answer = await get(query("/api/photos", { view: view.name, sort: view.sort }));
+    const answer = await read(view.name, view.sort);
     remember(answer);
     const same = answer.ids.length === view.ids.length && answer.ids.every((id, place) => id === view.ids[place]);
     const left = new Set(view.ids);

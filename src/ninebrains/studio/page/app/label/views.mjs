@@ -57,7 +57,8 @@ export function describe({ name, ids, isLoading }) {
     wrong: `${number} of ${nameOf(Number(argument))} that the brain took for something else.`,
     slice: `${number} with ${argument.replace("=", ": ")}.`,
     search: `${number} with “${argument}”.`,
-    ids: `${number}, chosen on the map.`,
+    ids: `${number}.`,
+    chosen: `${number}, chosen on the map.`,
     test: "Kept for checking: no brain has learned from them.",
     trouble: "These files cannot be read. Open one to see why.",
   };
