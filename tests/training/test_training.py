@@ -279,3 +279,11 @@ def test_the_embedded_trunk_is_the_default_and_stronger_ones_are_named_where_it_
         photo("cat", 500 + number).save(twins / "lynx" / f"{number}.png")
     assert any("trunk pull" in note for note in fit(twins).notes)
     assert not any("trunk pull" in note for note in fit(twins, trunk=small_trunk).notes)
+
+
+def test_photos_too_few_to_hold_some_out_are_still_learnt_right(tmp_path):
+    photos = write_photos(tmp_path / "few", {"cat": 2, "dog": 2, "bird": 2})
+    brain = nb.train(photos, trunk="octo")
+    assert brain.manifest.training.num_test == 0
+    for path in photos.rglob("*.jpg"):
+        assert brain.run(path).top.label == path.parent.name

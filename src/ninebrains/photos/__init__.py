@@ -16,7 +16,7 @@ from ninebrains.photos.duplicates import Duplicates, duplicate_groups
 from ninebrains.photos.facts import PhotoFacts, examine, examine_all
 from ninebrains.photos.reading import find_photos, read_dataset
 from ninebrains.photos.sources import Source, open_source
-from ninebrains.photos.splitting import Split, split_photos
+from ninebrains.photos.splitting import Split, learn_from_all, split_photos
 
 __all__ = [
     "Audit",
@@ -34,6 +34,7 @@ __all__ = [
     "examine",
     "examine_all",
     "find_photos",
+    "learn_from_all",
     "open_source",
     "printable",
     "shortened",

@@ -69,10 +69,7 @@ def split_photos(
     usable = [index for index, fact in enumerate(facts) if fact is not None]
     order = sorted(usable, key=lambda index: _content(dataset, facts, index))
     units, notes = _units(dataset, facts, order, duplicates or duplicate_groups(facts))
-    groups = [-1] * len(facts)
-    for number, unit in enumerate(units):
-        for index in unit:
-            groups[index] = number
+    groups = _numbered(units, len(facts))
     if held_out_part(dataset.photos[index] for index in usable):
         return _given(dataset, usable, groups)
     rng = np.random.default_rng(seed)
@@ -92,6 +89,28 @@ def split_photos(
             notes.append(f"Too few different photos to test on any: {names}.")
     train = [index for index in usable if index not in test]
     return Split(train, sorted(test), given=False, groups=groups, notes=notes)
+
+
+def learn_from_all(
+    dataset: Dataset,
+    facts: Sequence[PhotoFacts | None],
+    duplicates: Duplicates | None = None,
+) -> Split:
+    """The split without a test part; copies have the same groups as in `split_photos`."""
+    usable = [index for index, fact in enumerate(facts) if fact is not None]
+    order = sorted(usable, key=lambda index: _content(dataset, facts, index))
+    units, notes = _units(dataset, facts, order, duplicates or duplicate_groups(facts))
+    groups = _numbered(units, len(facts))
+    return Split(usable, [], given=True, groups=groups, notes=notes)
+
+
+def _numbered(units: list[_Unit], num_photos: int) -> list[int]:
+    """The number of each photo's unit, -1 for photos in none."""
+    groups = [-1] * num_photos
+    for number, unit in enumerate(units):
+        for index in unit:
+            groups[index] = number
+    return groups
 
 
 def _content(

@@ -15,28 +15,31 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from ninebrains.brains import Brain
-from ninebrains.brains.manifest import Manifest, Metrics, Task, Training, TrunkReference, name_from
-from ninebrains.errors import BrainError, DataError, OutputError
+from ninebrains.brains.manifest import (
+    Label,
+    Manifest,
+    Metrics,
+    Task,
+    Training,
+    TrunkReference,
+    name_from,
+)
+from ninebrains.errors import BrainError, OutputError
 from ninebrains.images import prepare
 from ninebrains.photos import (
     Audit,
     Dataset,
     Problem,
-    Split,
-    audit,
     data_fingerprint,
-    duplicate_groups,
     read_dataset,
-    require_distinct,
     require_trainable,
-    split_photos,
 )
+from ninebrains.training.arranging import Material, arrange
 from ninebrains.training.assembling import assemble
 from ninebrains.training.card import write_card
-from ninebrains.training.extracting import Extraction, Progress, extract
+from ninebrains.training.extracting import Progress, extract
 from ninebrains.training.links import LINKS
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.recipe import Recipe
@@ -49,7 +52,6 @@ from ninebrains.training.studying import (
     fit_study,
     measure_study,
 )
-from ninebrains.training.targets import make_labels, make_targets
 from ninebrains.trunks import DEFAULT_TRUNK, Trunk, load_trunk
 
 _PACKAGES = ("ninebrains", "numpy", "onnx", "onnxruntime", "pillow", "simplejpeg")
@@ -126,50 +128,79 @@ def fit(
     with clock.step("read"):
         network = trunk if isinstance(trunk, Trunk) else load_trunk(trunk)
         dataset = read_dataset(photos, task)
-        require_trainable(dataset, dataset.task)
+    trained = fit_dataset(dataset, network, recipe=recipe, name=name, progress=progress)
+    return replace(trained, seconds={**clock.seconds, **trained.seconds})
+
+
+def fit_dataset(
+    dataset: Dataset,
+    network: Trunk,
+    *,
+    recipe: Recipe,
+    name: str | None = None,
+    labels: Sequence[Label] | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Like `fit`, for a data set that was read before.
+
+    Args:
+        dataset: the parts that its photos were put in are kept to.
+        network: the trunk.
+        recipe: seed, split and the few other choices.
+        name: of the brain; by default that of the data set's folder.
+        labels: of the brain, in the order of `dataset.labels`; by default made from their names.
+        progress: as in `train`.
+
+    Raises:
+        DataError: the photos cannot be learnt from.
+    """
+    clock = _Clock()
     with clock.step("features"):
+        require_trainable(dataset, dataset.task)
         extraction = extract(
             network, dataset.photos, limits=recipe.limits, flip=recipe.flip, progress=progress
         )
     with clock.step("split"):
-        dataset = _readable(dataset, extraction)
-        duplicates = duplicate_groups(extraction.facts)
-        split = split_photos(
-            dataset,
-            extraction.facts,
-            test_share=recipe.test_share,
-            seed=recipe.seed,
-            duplicates=duplicates,
-        )
-        study = _make_study(dataset, extraction, split)
+        material = arrange(dataset, extraction, recipe, labels=labels)
+        study, dataset = material.study, material.dataset
     with clock.step("head"), calm_algebra(study.features.size):
         fitted = fit_study(study, recipe)
     with clock.step("numbers"), calm_algebra(study.features.size):
         metrics = measure_study(study, fitted, recipe)
-        findings = audit(dataset, extraction.facts, dataset.problems, split, duplicates=duplicates)
-        record = _make_record(dataset, extraction, findings, study, fitted, metrics)
+        findings = material.audit()
+        record = _make_record(material, findings, fitted, metrics)
         if study.task == "classify":
             suspected = len(record.suspects)
             metrics = metrics.model_copy(update={"num_suspected_label_errors": suspected})
     with clock.step("brain"):
-        facts = _make_manifest(
-            dataset, extraction, split, study, fitted, network, recipe.seed
-        ).model_copy(
-            update={
-                "name": name_from(name or Path(dataset.root).resolve().name),
-                "metrics": metrics,
-            }
-        )
-        graph = assemble(network, study.task, fitted.weights, fitted.bias, fitted.familiarity)
-        brain = Brain.assemble(facts, graph, write_card(facts))
-        _check_brain(brain, dataset, study, fitted)
+        name = name or Path(dataset.root).resolve().name
+        brain = make_brain(material, fitted, network, recipe, name, metrics)
         record = replace(record, graph_hash=brain.graph.hash)
-        notes = [
-            *_notes(dataset, study, fitted, split, extraction),
-            *_stronger_trunk(network, metrics),
-            *_keep(record),
-        ]
+        notes = [*_notes(material, fitted), *_stronger_trunk(network, metrics), *_keep(record)]
     return Trained(brain, record, tuple(notes), clock.seconds)
+
+
+def make_brain(
+    material: Material,
+    fitted: Fitted,
+    network: Trunk,
+    recipe: Recipe,
+    name: str,
+    metrics: Metrics | None = None,
+) -> Brain:
+    """The brain of what was learnt, seen to give the answers that were measured.
+
+    Raises:
+        BrainError: it does not. This is a fault of ours, or of the runtime's.
+    """
+    facts = _make_manifest(material, fitted, network, recipe.seed).model_copy(
+        update={"name": name_from(name), "metrics": metrics}
+    )
+    task = material.study.task
+    graph = assemble(network, task, fitted.weights, fitted.bias, fitted.familiarity)
+    brain = Brain.assemble(facts, graph, write_card(facts))
+    _check_brain(brain, material.dataset, material.study, fitted)
+    return brain
 
 
 def _stronger_trunk(network: Trunk, metrics: Metrics) -> Iterator[str]:
@@ -203,72 +234,14 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - start
 
 
-def _readable(dataset: Dataset, extraction: Extraction) -> Dataset:
-    """The photos that could be read, after checking again that they can be learnt from.
-
-    Raises:
-        DataError: too little is left.
-    """
-    problems = (*dataset.problems, *extraction.problems)
-    photos = tuple(dataset.photos[place] for place in extraction.places)
-    if not photos:
-        first = f" The first: {problems[0].name}: {problems[0].reason}" if problems else ""
-        raise DataError(f"none of the {len(dataset.photos)} photos could be read.{first}")
-    readable = replace(dataset, photos=photos, problems=problems)
-    require_trainable(readable, dataset.task)
-    require_distinct(readable, extraction.facts)
-    return readable
-
-
-def _make_study(dataset: Dataset, extraction: Extraction, split: Split) -> Study:
-    """Rows in the order of their content, so that file names decide nothing.
-
-    Test photos of which training holds a copy are not measured on.
-    """
-    assert dataset.task is not None
-
-    def by_content(rows: Sequence[int]) -> npt.NDArray[np.int64]:
-        keyed = [(extraction.facts[row].sha256, dataset.photos[row].labels, row) for row in rows]
-        return np.array([row for *_, row in sorted(keyed)], np.int64)
-
-    copies = np.array(split.groups, np.int64)
-    train, test = by_content(split.train), by_content(split.test)
-    return Study(
-        task=dataset.task,
-        labels=make_labels(dataset.task, dataset.labels),
-        features=extraction.features,
-        mirrored=extraction.mirrored,
-        targets=make_targets(dataset.task, dataset.photos, dataset.labels),
-        copies=_numbered(copies, np.concatenate([train, test])),
-        train=train,
-        test=test[~np.isin(copies[test], copies[train])],
-    )
-
-
-def _numbered(copies: npt.NDArray[np.int64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The same groups, numbered by their first appearance in `order`."""
-    names, first = np.unique(copies[order], return_index=True)
-    rank = np.empty(len(names), np.int64)
-    rank[np.argsort(first)] = np.arange(len(names))
-    numbers = np.full(len(copies), -1, np.int64)
-    numbers[order] = rank[np.searchsorted(names, copies[order])]
-    return numbers
-
-
-def _make_record(
-    dataset: Dataset,
-    extraction: Extraction,
-    findings: Audit,
-    study: Study,
-    fitted: Fitted,
-    metrics: Metrics,
-) -> Record:
+def _make_record(material: Material, findings: Audit, fitted: Fitted, metrics: Metrics) -> Record:
     """What was said about each photo that took part; test photos left out as copies did not."""
+    study, dataset = material.study, material.dataset
     rows = np.sort(np.concatenate([study.train, study.test]))
     outcomes = make_outcomes(
         study.task,
         [dataset.photos[row] for row in rows],
-        [extraction.facts[row] for row in rows],
+        [material.extraction.facts[row] for row in rows],
         study.targets.take(rows),
         fitted.answers[rows],
         unfamiliar=fitted.unfamiliar[rows],
@@ -287,15 +260,8 @@ def _beats_guessing(metrics: Metrics, study: Study) -> bool:
     return bool(accuracy.low > share)
 
 
-def _make_manifest(
-    dataset: Dataset,
-    extraction: Extraction,
-    split: Split,
-    study: Study,
-    fitted: Fitted,
-    trunk: Trunk,
-    seed: int,
-) -> Manifest:
+def _make_manifest(material: Material, fitted: Fitted, trunk: Trunk, seed: int) -> Manifest:
+    study, dataset, split = material.study, material.dataset, material.split
     counts: dict[str, int] = {}
     if study.task != "regress":
         sums = study.targets.matrix.sum(axis=0)
@@ -307,7 +273,7 @@ def _make_manifest(
         trunk=TrunkReference(name=trunk.name, hash=trunk.hash, num_features=trunk.num_features),
         labels=list(study.labels),
         training=Training(
-            data_fingerprint=data_fingerprint(dataset, extraction.facts),
+            data_fingerprint=data_fingerprint(dataset, material.extraction.facts),
             num_train=len(study.train),
             num_test=len(study.test),
             num_skipped=len(dataset.problems),
@@ -343,9 +309,9 @@ def _check_brain(brain: Brain, dataset: Dataset, study: Study, fitted: Fitted) -
         )
 
 
-def _notes(
-    dataset: Dataset, study: Study, fitted: Fitted, split: Split, extraction: Extraction
-) -> Iterator[str]:
+def _notes(material: Material, fitted: Fitted) -> Iterator[str]:
+    study, dataset = material.study, material.dataset
+    split, extraction = material.split, material.extraction
     yield from split.notes
     leaked = len(split.test) - len(study.test)
     if leaked:
