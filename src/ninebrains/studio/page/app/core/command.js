@@ -7,7 +7,7 @@ import { project } from "./project.js";
 export const quoted = (text) => (/^[\w@%+=:,./~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** A path inside the project's folder. */
-export const inside = (path) => `${project.folder.replace(/\/$/, "")}/${path}`;
+export const inside = (path) => `${(project.folder ?? project.name).replace(/\/$/, "")}/${path}`;
 
 /** A line that shows a command, to copy. */
 export function command(text) {

@@ -4,7 +4,7 @@ import { get, put, query, send } from "../core/api.js";
 import { command, quoted } from "../core/command.js";
 import { field, question, tick } from "../core/dialogs.js";
 import { attempt, button, make, part, toast } from "../core/dom.js";
-import { isUnderWay, project, tell } from "../core/project.js";
+import { isUnderWay, project, refresh, tell } from "../core/project.js";
 import { count, many, megabytes } from "../core/words.js";
 import { chosen, photosOf } from "./dropping.js";
 import { burst } from "./webcam.js";
@@ -118,6 +118,7 @@ async function waitFor(ids) {
       if (!job) note(await get(`/api/jobs/${id}`));
     }
   }
+  await refresh();
   const sum = (name) => reports.reduce((total, report) => total + (report[name] ?? 0), 0);
   return { added: sum("added"), known: sum("known"), num_refused: sum("num_refused"), refused: reports.flatMap((report) => report.refused ?? []) };
 }

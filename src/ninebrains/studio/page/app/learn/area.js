@@ -82,7 +82,7 @@ function headline(run, metrics) {
     "section.card.headline",
     { "aria-label": "How good it is" },
     make("div", {}, ...number),
-    make("div.said", {}, accuracy && intervalBar(accuracy), accuracy && make("p", {}, `With these few photos to check it on, the truth is likely between ${range(accuracy).replace(" to ", " and ")}.`), make("p.soft", {}, run.verdict ?? metrics?.verdict ?? "")),
+    make("div.said", {}, accuracy && intervalBar(accuracy), accuracy && make("p", {}, `Checked on ${many(run.num_test, "photo")}, so the truth is likely between ${range(accuracy).replace(" to ", " and ")}.`), make("p.soft", {}, run.verdict ?? metrics?.verdict ?? "")),
     make("ul.facts", {}, ...facts.map(([value, text]) => make("li", {}, make("b", {}, value), make("span", {}, text)))),
   );
 }
