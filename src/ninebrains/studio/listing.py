@@ -18,6 +18,12 @@ Ints = npt.NDArray[np.int64]
 
 SORTS = ("added", "newest", "name", "sure", "unsure", "strange", "label")
 _USUAL_SORT = {"review": "unsure", "strangers": "strange"}
+_SLICES = {
+    "source": "source",
+    "part": "CASE part WHEN 'test' THEN 'held out' ELSE 'learnt from' END",
+    "shape": "CASE WHEN width > 1.1 * height THEN 'wide' WHEN width < 0.9 * height THEN 'tall' "
+    "ELSE 'square' END",
+}
 _OWN_ORDER = ("errors", "duplicates")
 
 
@@ -138,6 +144,8 @@ def _condition(kind: str, argument: str) -> tuple[str, list[object]]:
     if kind == "label":
         return "photos.label = ?", [_number(argument)]
     column, mark, value = argument.partition("=")
+    if kind == "slice" and column in _SLICES:
+        return f"{_SLICES[column]} = ?", [value]
     if kind == "slice" and mark:
         path = '$."' + column.replace('"', "") + '"'
         return "COALESCE(json_extract(columns, ?), '') = ?", [path, value]

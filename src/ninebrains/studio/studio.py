@@ -17,15 +17,24 @@ from ninebrains.studio.bringing.intake import Intake
 from ninebrains.studio.bringing.items import Report
 from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Claim, open_folder
-from ninebrains.studio.jobs import Jobs
+from ninebrains.studio.jobs import Job, Jobs
 from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
-from ninebrains.studio.store.photos import Stored, count_photos, find_photo, pace_seconds
+from ninebrains.studio.store.photos import (
+    Stored,
+    all_photos,
+    count_photos,
+    find_photo,
+    pace_seconds,
+)
 from ninebrains.studio.store.settings import read_setting, revision_of
 from ninebrains.studio.store.steps import Done, next_words
 from ninebrains.studio.thumbnails import Thumbnails
+from ninebrains.studio.understanding.maps import Maps
+from ninebrains.studio.understanding.shelved import Brains
+from ninebrains.studio.understanding.trying import Bench
 
 _MOST_SUGGESTIONS = 5
 
@@ -54,6 +63,9 @@ class Studio:
         self.jobs = Jobs(self.events)
         self.thumbnails = Thumbnails(self.folder, self.database, self.events, self.limits)
         self.learner = Learner(self.folder, self.database, self.events, self.limits)
+        self.brains = Brains(self.folder.brains)
+        self.bench = Bench(self.brains, self.limits)
+        self.maps = Maps(self.folder.brains / "map.npz")
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
         self.is_shared = False
 
@@ -74,6 +86,7 @@ class Studio:
         self.jobs.close()
         self.learner.close()
         self.thumbnails.close()
+        self.bench.close()
         self.database.close()
         self.claim.close()
 
@@ -145,6 +158,16 @@ class Studio:
         if report.added or report.labelled:
             self.learner.wake(labels=report.labelled > 0)
         self.events.tell("import", **{**report.plain(), "ids": []})
+
+    def make_map(self) -> Job:
+        """Begin to make a map of the photos."""
+
+        def work(job: Job) -> dict[str, Any]:
+            with self.database.reading() as connection:
+                photos = all_photos(connection)
+            return self.maps.make(self.learner.shelf, photos, job)
+
+        return self.jobs.start("map", "make a map of the photos", work)
 
     def told_of(self, photo: Stored) -> dict[str, Any]:
         """What the current brain says of a photo, and which others look alike."""

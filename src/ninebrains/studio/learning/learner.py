@@ -148,10 +148,10 @@ class Learner:
         told = {name: getattr(self._state, name) for name in names}
         return {**told, "up_to_date": self._state.is_up_to_date, "stopped": self._is_stopped}
 
-    def shelf_for(self, trunk: str) -> Shelf | None:
-        """The features that are there for a trunk; to be read only."""
-        shelf = self._shelf
-        return shelf if shelf is not None and shelf.trunk.name == trunk else None
+    @property
+    def shelf(self) -> Shelf | None:
+        """The features that are there; to be read only."""
+        return self._shelf
 
     def _run(self) -> None:
         seen = 0

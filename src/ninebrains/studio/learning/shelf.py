@@ -101,7 +101,8 @@ class Shelf:
 
     def features(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """float32[n, D] of photos that are there."""
-        return self._features[[self._rows[photo] for photo in ids]]
+        rows = [self._rows[photo] for photo in ids]  # first: the matrix may grow meanwhile
+        return self._features[rows]
 
     def extraction(self, photos: Sequence[Stored]) -> Extraction:
         """As if the photos had been extracted just now; all of them are there."""
