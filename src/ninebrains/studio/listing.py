@@ -18,6 +18,12 @@ Ints = npt.NDArray[np.int64]
 
 SORTS = ("added", "newest", "name", "sure", "unsure", "strange", "label")
 _USUAL_SORT = {"review": "unsure", "strangers": "strange"}
+_SLICES = {
+    "source": "source",
+    "part": "CASE part WHEN 'test' THEN 'held out' ELSE 'learnt from' END",
+    "shape": "CASE WHEN width > 1.1 * height THEN 'wide' WHEN width < 0.9 * height THEN 'tall' "
+    "ELSE 'square' END",
+}
 _OWN_ORDER = ("errors", "duplicates")
 
 
@@ -66,8 +72,9 @@ def list_photos(
     Args:
         connection: to read with.
         view: `all`, `labelled`, `unlabelled`, `test`, `trouble`, `review`, `errors`, `duplicates`,
-            `strangers`, `label:ID`, `suggested:ID`, `confused:GIVEN,ANSWERED`,
-            `slice:COLUMN=VALUE` or `search:TEXT`.
+            `strangers`, `label:ID`, `suggested:ID`, `confused:GIVEN,ANSWERED` (held out),
+            `between:A,B` (either taken for the other, held out or not), `slice:COLUMN=VALUE` or
+            `search:TEXT`.
         sort: one of `SORTS`, or None for what suits the view.
         answers: of the current brain, if there is one.
         groups: the group of near duplicates that a photo is in.
@@ -130,12 +137,15 @@ def _condition(kind: str, argument: str) -> tuple[str, list[object]]:
         "strangers": "trouble IS NULL",
         "suggested": "trouble IS NULL",
         "confused": "photos.label IS NOT NULL",
+        "between": "photos.label IS NOT NULL",
     }
     if kind in simple:
         return simple[kind], []
     if kind == "label":
         return "photos.label = ?", [_number(argument)]
     column, mark, value = argument.partition("=")
+    if kind == "slice" and column in _SLICES:
+        return f"{_SLICES[column]} = ?", [value]
     if kind == "slice" and mark:
         path = '$."' + column.replace('"', "") + '"'
         return "COALESCE(json_extract(columns, ?), '') = ?", [path, value]
@@ -169,27 +179,38 @@ def _chosen(board: _Board, kind: str, argument: str, answers: Answers | None, gr
     everyone = np.arange(len(board.ids))
     if kind == "duplicates":
         alike = everyone[groups > 0]
-        return alike[np.argsort(groups[alike], kind="stable")]
+        chosen: Ints = alike[np.argsort(groups[alike], kind="stable")]
+        return chosen
     if kind == "suggested":
-        return everyone[board.suggested == _number(argument)]
-    if kind not in ("review", "errors", "strangers", "confused"):
+        return np.flatnonzero(board.suggested == _number(argument))
+    if kind == "review":
+        return np.flatnonzero(board.suggested > 0)
+    if kind not in ("errors", "strangers", "confused", "between"):
         return everyone
     if answers is None or not len(answers.ids):
         return everyone[:0]
+    return _by_answers(board, kind, argument, answers)
+
+
+def _by_answers(board: _Board, kind: str, argument: str, answers: Answers) -> Ints:
     rows = answers.rows_of(board.ids)
     found = rows >= 0
-    if kind == "review":
-        return everyone[board.suggested > 0]
     if kind == "strangers":
-        return everyone[found & (board.strange > 1.0)]
+        return np.flatnonzero(found & (board.strange > 1.0))
     if kind == "errors":
         # A label that was changed since is no longer in question.
         doubted = found & (answers.suspect[rows] > 0) & (answers.given[rows] == board.labels)
-        order = np.argsort(answers.quality[rows[doubted]], kind="stable")
-        return everyone[doubted][order]
-    given, _, answered = argument.partition(",")
-    wrong = found & answers.is_test[rows] & (board.labels == _number(given))
-    return everyone[wrong & (answers.top[rows] == _number(answered))]
+        places = np.flatnonzero(doubted)
+        chosen: Ints = places[np.argsort(answers.quality[rows[places]], kind="stable")]
+        return chosen
+    one, _, other = argument.partition(",")
+    given, answered = _number(one), _number(other)
+    if kind == "confused":
+        is_test = found & answers.is_test[rows]
+        return np.flatnonzero(is_test & (board.labels == given) & (answers.top[rows] == answered))
+    both, top = (given, answered), answers.top[rows]
+    wrong = found & np.isin(board.labels, both) & np.isin(top, both) & (top != board.labels)
+    return np.flatnonzero(wrong)
 
 
 def _order(connection: sqlite3.Connection, sort: str, board: _Board, rows: Ints) -> Ints:
@@ -197,7 +218,7 @@ def _order(connection: sqlite3.Connection, sort: str, board: _Board, rows: Ints)
     if sort == "added":
         return np.arange(len(rows))
     if sort == "newest":
-        return np.arange(len(rows))[::-1]
+        return np.arange(len(rows))[::-1].copy()
     if sort == "name":
         names = dict(connection.execute("SELECT id, name FROM photos").fetchall())
         keys = [names[photo].casefold() for photo in board.ids[rows].tolist()]
@@ -210,4 +231,5 @@ def _order(connection: sqlite3.Connection, sort: str, board: _Board, rows: Ints)
     }
     if sort not in columns:
         raise DataError(f"photos are sorted by {', '.join(SORTS)}, not {sort[:40]!r}")
-    return np.argsort(columns[sort][rows], kind="stable")
+    order: Ints = np.argsort(columns[sort][rows], kind="stable")
+    return order
