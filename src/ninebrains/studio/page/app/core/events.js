@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { project, refresh, tell } from "./project.js";
+import { learningOf } from "./shapes.js";
 import { seldom } from "./dom.js";
 
 /** Whether the server is there: "on", "off" or "out" (logged out). */
@@ -35,13 +36,13 @@ const listeners = {
     reread();
   },
   learning: (state) => {
-    project.learning = state;
+    project.learning = learningOf(state);
     tell("learning");
   },
-  run: (run) => {
-    project.run = run;
-    tell("run");
+  run: reread,
+  answers: () => {
     reread();
+    tell("photos");
   },
   job: (job) => {
     const others = project.jobs.filter((other) => other.id !== job.id);

@@ -18,16 +18,14 @@ export function markArea(name) {
   }
 }
 
-/** Whether a stage of learning is work. */
-export const isWorking = (stage) => ["waiting", "features", "fitting", "measuring", "predicting"].includes(stage);
-
 function paintPill() {
   const { run, learning } = project;
-  const works = isWorking(learning.stage);
+  const works = learning.isWorking;
+  const newest = learning.quick ?? run;
   const pill = part("pill");
-  pill.hidden = !run && !works;
+  pill.hidden = !newest && !works;
   pill.classList.toggle("works", works);
-  const text = run?.accuracy ? `${percent(run.accuracy.value)} right` : run ? "first brain" : "learning";
+  const text = newest?.accuracy ? `${percent(newest.accuracy.value)} right` : newest ? "not measured" : "learning";
   fill(pill, make("b", {}, text), works && make("span.pulse", { title: learning.text }), works && make("span.unseen", {}, ", learning"));
 }
 

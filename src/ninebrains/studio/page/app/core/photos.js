@@ -121,5 +121,4 @@ export async function renew() {
 export function begin() {
   follow("changed", takeLabels);
   follow("photos", () => renew());
-  follow("run", () => renew());
 }

@@ -1,15 +1,14 @@
 // What is known of the project in this tab: numbers, labels, the latest run, what is going on.
 
 import { get } from "./api.js";
-
-const RESTING = Object.freeze({ stage: "idle", done: 0, total: 0, text: "" });
+import { learningOf, runOf } from "./shapes.js";
 
 /** As /api/project gives it. */
 export const project = {
   name: "", folder: "", key: "", revision: 0,
   counts: { photos: 0, labelled: 0, unlabelled: 0, test: 0, troubled: 0 },
   labels: [], queues: {}, settings: {}, trunks: [], columns: [], jobs: [],
-  run: null, learning: RESTING, undo: null, redo: null,
+  run: null, learning: learningOf(null), undo: null, redo: null,
 };
 
 const topics = new EventTarget();
@@ -36,8 +35,7 @@ export async function refresh() {
   const fresh = await get("/api/project");
   if (mine !== asked || isBusy()) return project;
   const before = project.run?.id;
-  Object.assign(project, fresh);
-  project.learning ??= RESTING;
+  Object.assign(project, fresh, { run: runOf(fresh.run), learning: learningOf(fresh.learning) });
   tell("project");
   tell("labels");
   tell("learning");

@@ -103,9 +103,9 @@ function about(id, facts, give, again) {
   ];
   if (!facts) return parts;
   if (facts.trouble) parts.push(make("p.problem", {}, facts.trouble));
-  if (facts.suspected && labelOf(facts.suspected)) {
+  if (facts.suspect && labelOf(facts.suspect)) {
     parts.push(
-      make("p.notice", {}, `This looks more like ${nameOf(facts.suspected)}. `, button(`It is ${nameOf(facts.suspected)}`, () => give(facts.suspected), { className: "small" })),
+      make("p.notice", {}, `This looks more like ${nameOf(facts.suspect)}. `, button(`It is ${nameOf(facts.suspect)}`, () => give(facts.suspect), { className: "small" })),
     );
   }
   parts.push(...says(facts, give, again));

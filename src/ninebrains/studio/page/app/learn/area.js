@@ -4,8 +4,8 @@ import { get, send } from "../core/api.js";
 import { figure, intervalBar, lineChart } from "../core/charts.js";
 import { command, inside, quoted } from "../core/command.js";
 import { attempt, button, empty, fill, make } from "../core/dom.js";
-import { isWorking } from "../core/frame.js";
 import { follow, project } from "../core/project.js";
+import { detailsOf } from "../core/shapes.js";
 import { ago, count, many, percent, plain, range } from "../core/words.js";
 import { makeTrunks } from "./trunks.js";
 
@@ -18,20 +18,21 @@ export function mount(root) {
 
   const paintStatus = () => fill(status, ...learning());
   const paint = () => {
-    fill(body, ...(project.run ? result(project.run, details) : [nothing()]));
+    const { quick } = project.learning;
+    fill(body, ...(project.run || quick ? result(project.run, details, quick) : [nothing()]));
   };
   const read = async () => {
     paint();
     const { run } = project;
     if (!run || details?.id === run.id) return;
     const fresh = await attempt(() => get(`/api/runs/${run.id}`));
-    if (fresh?.id === project.run?.id) {
-      details = fresh;
+    if (fresh && fresh.id === project.run?.id) {
+      details = detailsOf(fresh, project.labels);
       paint();
     }
   };
   const ends = [
-    follow("learning", paintStatus),
+    follow("learning", () => (paintStatus(), paint())),
     follow("run", () => void read()),
     follow("project", () => (paintStatus(), void read())),
     trunks.end,
@@ -43,41 +44,38 @@ export function mount(root) {
 }
 
 function learning() {
-  const { stage, text, done, total, background } = project.learning;
-  const works = isWorking(stage);
+  const { text, done, total, error, isWorking: works } = project.learning;
   const now = button("Learn now", () => attempt(() => send("/api/learn", { now: true })), { className: "small", id: "learn-now" });
   const stop = button("Stop", () => attempt(() => send("/api/learn", { cancel: true })), { className: "small", id: "learn-stop" });
   const bar = make("progress", { "aria-label": "Learning" });
   if (total) Object.assign(bar, { max: total, value: done });
-  const line = make("div.row", {}, make("p", { role: "status" }, text || "Learns by itself a moment after labels change."), make("span.spring"), works ? stop : now);
-  const behind =
-    background && background.done < background.total
-      ? make("p.soft.small", {}, `Looking at all photos, so that it can suggest labels: ${count(background.done)} of ${count(background.total)}.`)
-      : null;
-  return [line, works && bar, behind];
+  const line = make("div.row", {}, make("p", { role: "status" }, works && total ? `${text} ${count(done)} of ${count(total)}` : text), make("span.spring"), works ? stop : now);
+  return [line, works && bar, error && make("p.problem", { role: "alert" }, error)];
 }
 
 function nothing() {
   return empty("No brain yet", "Label at least five photos of each of two labels. A second later there is a first brain, and its numbers are here.", make("a.like-button", { href: "#/label/unlabelled" }, "Label photos"));
 }
 
-function result(run, details) {
+function result(run, details, quick) {
   const metrics = details?.metrics;
-  return [headline(run, metrics), details && advice(details.advice ?? []), make("div.two", {}, details && moved(details.history ?? []), metrics?.learning_curve && curve(metrics.learning_curve)), train(run)];
+  if (!run) return [headline(quick, null, true)];
+  return [headline(quick ?? run, quick ? null : metrics, Boolean(quick)), details && advice(details.advice ?? []), make("div.two", {}, details && moved(details.history ?? []), metrics?.learning_curve && curve(metrics.learning_curve)), train(run)];
 }
 
-function headline(run, metrics) {
+/** The number; a quick one is of the hurried fit that comes before the thorough one. */
+function headline(run, metrics, isQuick) {
   const { accuracy } = run;
   const number = accuracy
     ? [make("p.number", { id: "headline" }, percent(accuracy.value)), make("p.soft", {}, "of photos it had never seen are recognised rightly")]
     : [make("p.number", { id: "headline" }, "–"), make("p.soft", {}, "too few photos were held out to say how good it is")];
   const facts = [
     [count(run.num_photos), `photos, ${count(run.num_test)} of them kept for checking`],
-    [count(run.num_labels), "labels"],
-    [metrics?.balanced_accuracy ? percent(metrics.balanced_accuracy) : "–", "if every label counts the same"],
-    [run.trunk, "trunk"],
-    [run.seconds ? `${plain(run.seconds)} s` : "–", `to learn, ${ago(run.at)}`],
-  ];
+    run.num_labels && [count(run.num_labels), "labels"],
+    metrics?.balanced_accuracy && [percent(metrics.balanced_accuracy), "if every label counts the same"],
+    run.trunk && [run.trunk, "trunk"],
+    run.seconds && [`${plain(run.seconds)} s`, isQuick ? "to learn, in a hurry: the thorough number follows" : `to learn, ${ago(run.at)}`],
+  ].filter(Boolean);
   return make(
     "section.card.headline",
     { "aria-label": "How good it is" },
@@ -89,8 +87,8 @@ function headline(run, metrics) {
 
 function advice(lines) {
   if (!lines.length) return null;
-  const items = lines.map(({ text, view, trunk }) =>
-    make("li", {}, make("span", {}, text), view && make("a", { href: `#/label/${encodeURIComponent(view)}` }, "Look at them"), trunk && make("a", { href: "#trunks", on: { click: (event) => (event.preventDefault(), document.getElementById("trunks").scrollIntoView()) } }, "See trunks")),
+  const items = lines.map(({ text, view, kind }) =>
+    make("li", {}, make("span", {}, text), view && make("a", { href: `#/label/${encodeURIComponent(view)}` }, "Look at them"), kind === "trunk" && make("a", { href: "#trunks", on: { click: (event) => (event.preventDefault(), document.getElementById("trunks").scrollIntoView()) } }, "See trunks")),
   );
   return make("section.card", { "aria-label": "Advice" }, make("h2", {}, "What would help"), make("ul.advice", {}, ...items));
 }
@@ -115,5 +113,5 @@ function curve({ points, forecast, verdict }) {
 }
 
 function train(run) {
-  return command(run.command ?? `ninebrains report ${quoted(inside(run.file ?? `brains/${run.name ?? "brain"}.brain`))}`);
+  return command(`ninebrains report ${quoted(inside(`brains/${run.file}`))}`);
 }

@@ -1,6 +1,6 @@
 // Which trunk brains stand on, and what that costs.
 
-import { send } from "../core/api.js";
+import { get, send } from "../core/api.js";
 import { command } from "../core/command.js";
 import { attempt, fill, make } from "../core/dom.js";
 import { follow, project, refresh } from "../core/project.js";
@@ -9,9 +9,13 @@ import { megabytes, plain } from "../core/words.js";
 /** The choice of trunks, which keeps itself up to date. */
 export function makeTrunks() {
   const list = make("div.trunks", { role: "radiogroup", "aria-labelledby": "trunks-title" });
-  const paint = () => fill(list, ...project.trunks.map(row));
+  let trunks = [];
+  const paint = () => fill(list, ...trunks.map(row));
   const ends = [follow("project", paint)];
-  paint();
+  void attempt(async () => {
+    ({ trunks } = await get("/api/trunks"));
+    paint();
+  });
   const element = make(
     "section.card",
     { id: "trunks", "aria-labelledby": "trunks-title" },
@@ -29,8 +33,9 @@ function row(trunk) {
   const cost = [
     trunk.side && `${trunk.side} × ${trunk.side} pixels`,
     trunk.megabytes && megabytes(trunk.megabytes),
-    trunk.ms_per_photo && `${plain(trunk.ms_per_photo)} ms a photo here`,
+    trunk.ms && `${plain(trunk.ms)} ms a photo here`,
   ].filter(Boolean);
+  if (!trunk.kept) return fetched(trunk, cost);
   const choose = () =>
     attempt(async () => {
       await send("/api/learn", { trunk: trunk.name });
@@ -40,6 +45,9 @@ function row(trunk) {
     "label.trunk",
     {},
     make("input", { type: "radio", name: "trunk", value: trunk.name, id: `trunk-${trunk.name}`, checked: isOurs, on: { change: choose } }),
-    make("span", {}, make("b", {}, trunk.title ?? trunk.name), make("span.soft", {}, cost.join(" · ")), trunk.note && make("span.small", {}, trunk.note)),
+    make("span", {}, make("b", {}, trunk.name), make("span.soft", {}, cost.join(" · "))),
   );
 }
+
+/** One that is not on this machine: it is fetched on the command line, by who wants it. */
+const fetched = (trunk, cost) => make("div.trunk", {}, make("span", {}, make("b", {}, trunk.name), make("span.soft", {}, [...cost, "not on this machine"].join(" · ")), command(trunk.command)));

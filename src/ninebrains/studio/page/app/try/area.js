@@ -4,6 +4,8 @@ import { get, put, query } from "../core/api.js";
 import { grab, open } from "../core/camera.js";
 import { command, inside, quoted } from "../core/command.js";
 import { attempt, button, fill, make } from "../core/dom.js";
+import { labelOf } from "../core/project.js";
+import { runOf } from "../core/shapes.js";
 import { many, percent, plain } from "../core/words.js";
 
 const MOST_SIDE = 640;
@@ -33,11 +35,11 @@ class TryArea {
   }
 
   async readBrains() {
-    const { brains } = await get("/api/brains");
+    const brains = (await get("/api/runs")).runs.map(runOf);
     this.brains = brains;
     if (brains[0]) this.chosen.add(brains[0].id);
     const ticks = brains.slice(0, 12).map((brain) =>
-      make("label.tick", {}, make("input", { type: "checkbox", id: `try-${brain.id}`, checked: this.chosen.has(brain.id), on: { change: (event) => this.choose(brain.id, event.target.checked) } }), make("span", {}, `${brain.name} ${brain.version}`, make("span.soft.small", {}, ` ${brain.accuracy ? percent(brain.accuracy.value) : ""} ${brain.trunk}`))),
+      make("label.tick", {}, make("input", { type: "checkbox", id: `try-${brain.id}`, checked: this.chosen.has(brain.id), on: { change: (event) => this.choose(brain.id, event.target.checked) } }), make("span", {}, `Brain ${brain.version}`, make("span.soft.small", {}, ` ${brain.accuracy ? percent(brain.accuracy.value) : ""} ${brain.trunk}`))),
     );
     fill(this.list, make("legend", {}, "Brains, all on one mind"), ...ticks);
     this.list.hidden = !brains.length;
@@ -79,8 +81,15 @@ class TryArea {
     }
     const wanted = { brains: [...this.chosen].join(","), heat: this.heat.checked ? 1 : "" };
     const told = await put(query("/api/try", wanted), photo, { headers: { "Content-Type": photo.type || "application/octet-stream" } });
-    fill(this.answers, ...told.answers.map((answer) => card(answer)), make("p.soft.small", {}, `${many(told.answers.length, "brain")} on one mind: ${plain(told.ms)} ms.`), command(`ninebrains run --brains ${told.answers.map(({ file, name }) => quoted(inside(file ?? `brains/${name}.brain`))).join(" ")} --source PHOTO`));
-    this.overlay(told.answers.find((answer) => answer.heat)?.heat);
+    const [{ brains, error, timings }] = told.photos;
+    if (error) {
+      this.overlay(null);
+      fill(this.answers, make("p.problem", {}, error));
+      return;
+    }
+    const files = brains.map(({ run }) => this.brains.find((brain) => brain.id === run)).map((brain) => quoted(inside(`brains/${brain?.file}`)));
+    fill(this.answers, ...brains.map((answer) => card(answer)), speed(brains.length, timings), command(`ninebrains run --brains ${files.join(" ")} --source PHOTO`));
+    this.overlay(brains.find((answer) => answer.heat)?.heat);
   }
 
   overlay(heat) {
@@ -133,14 +142,20 @@ class TryArea {
   }
 }
 
-function card({ name, top, unfamiliar, none }) {
-  const bars = top.slice(0, 5).map(({ name: label, score, color }) =>
-    make("li", { style: { "--share": String(score), "--class": color ?? "var(--dot)" } }, make("span.bar", {}, label), make("span.score", {}, percent(score))),
+function speed(number, timings) {
+  const total = timings?.total_ms ?? Object.values(timings ?? {}).reduce((sum, each) => sum + (Number(each) || 0), 0);
+  return make("p.soft.small", {}, `${many(number, "brain")} on one mind${total ? `: ${plain(total)} ms` : ""}.`);
+}
+
+function card({ run, trunk, top, unfamiliar, is_familiar: isFamiliar }) {
+  const none = isFamiliar === false;
+  const bars = top.slice(0, 5).map(({ label: id, name: label, score }) =>
+    make("li", { style: { "--share": String(score), "--class": labelOf(id)?.color ?? "var(--dot)" } }, make("span.bar", {}, label), make("span.score", {}, percent(score))),
   );
   return make(
     `section.card.answer${none ? ".none" : ""}`,
     {},
-    make("p.soft.small", {}, name),
+    make("p.soft.small", {}, `Brain ${run}, ${trunk}`),
     make("h2", {}, none ? "None of these" : (top[0]?.name ?? "–")),
     none ? make("p.small", {}, `Unlike all photos it learned from${unfamiliar ? ` (${plain(unfamiliar)}, above 1)` : ""}. Its best guess would be:`) : null,
     make("ol.bars", {}, ...bars),

@@ -3,6 +3,7 @@
 import { get } from "../core/api.js";
 import { attempt, button, empty, fill, make } from "../core/dom.js";
 import { follow, project } from "../core/project.js";
+import { detailsOf } from "../core/shapes.js";
 
 const PARTS = {
   confusion: ["Mix-ups", () => import("./confusion.js")],
@@ -12,6 +13,8 @@ const PARTS = {
   map: ["Map", () => import("./map.js")],
   compare: ["Compare", () => import("./compare.js")],
 };
+
+const read = async (module) => (module.needsRun === false ? project.run : detailsOf(await get(`/api/runs/${project.run.id}`), project.labels));
 
 /** Build the area in `root`. */
 export function mount(root) {
@@ -31,7 +34,7 @@ export function mount(root) {
       return;
     }
     const module = await PARTS[name][1]();
-    const run = module.needsRun === false ? project.run : await attempt(() => get(`/api/runs/${project.run.id}`));
+    const run = await attempt(() => read(module));
     if (mine !== number) return;
     if (!run) {
       place.replaceChildren(empty("This could not be shown", "The studio did not tell of this brain.", button("Try again", () => open(name, rest))));

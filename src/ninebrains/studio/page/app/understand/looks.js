@@ -1,6 +1,6 @@
 // Galleries label by label: what was recognised, what was not, and where the brain looked.
 
-import { get, query } from "../core/api.js";
+import { get } from "../core/api.js";
 import { attempt, fill, make } from "../core/dom.js";
 import { choice, tick } from "../core/dialogs.js";
 import { heat, nameOf, whole } from "../core/project.js";
@@ -31,8 +31,13 @@ export function show(root, run, rest) {
 }
 
 async function read(label) {
-  const [wrong, right] = await Promise.all([get(query("/api/photos", { view: `wrong:${label}` })), get(query("/api/photos", { view: `confused:${label},${label}` }))]);
-  return { wrong, right };
+  const all = await get("/api/photos?view=test");
+  const places = all.ids.map((_, place) => place).filter((place) => all.labels[place] === label && all.suggested[place]);
+  const those = (isRight) => {
+    const chosen = places.filter((place) => (all.suggested[place] === label) === isRight);
+    return Object.fromEntries(["ids", "suggested", "sure"].map((name) => [name, chosen.map((place) => all[name][place])]));
+  };
+  return { wrong: those(false), right: those(true) };
 }
 
 function gallery(title, found, label, run, none) {

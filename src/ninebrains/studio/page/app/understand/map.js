@@ -6,6 +6,7 @@ import { attempt, button, fill, make } from "../core/dom.js";
 import * as keys from "../core/keys.js";
 import { picked, remember } from "../core/photos.js";
 import { follow, isUnderWay, project } from "../core/project.js";
+import { mapOf } from "../core/shapes.js";
 import { many } from "../core/words.js";
 import { MapCanvas } from "./map-canvas.js";
 
@@ -46,20 +47,16 @@ export function show(root) {
   }
 
   async function start() {
+    status.textContent = "Drawing the map: some seconds for thousands of photos.";
     await send("/api/map");
-    await read();
   }
 
   async function read() {
-    const told = await get("/api/map");
-    if (told.state === "ready" && told.ids.length) {
+    const told = mapOf(await get("/api/map"));
+    if (told.ids.length) {
       canvas.setPoints(told.ids, told.x, told.y);
       status.textContent = `${many(told.ids.length, "photo")}. Alike ones lie together; colours are labels, rings are suggestions.`;
-    } else if (told.state === "none") {
-      status.textContent = "Drawing the map: some seconds for thousands of photos.";
-      await send("/api/map");
-    } else status.textContent = told.text || "Drawing the map …";
-    canvas.element.parentElement.setAttribute("aria-busy", String(told.state !== "ready"));
+    } else await start();
   }
 
   root.append(make("section.card", {}, make("h2", {}, "Map"), status, tools, bar, make("div.map-frame", {}, canvas.element)));

@@ -5,11 +5,18 @@ import { command, inside, quoted } from "../core/command.js";
 import { choice } from "../core/dialogs.js";
 import { attempt, draw, fill, make } from "../core/dom.js";
 import { project } from "../core/project.js";
+import { estimateOf } from "../core/shapes.js";
 import { count, percent, range } from "../core/words.js";
 
 /** Show the groups by one column. */
 export function show(root) {
-  const columns = project.columns ?? [];
+  void attempt(async () => {
+    const { columns } = await get("/api/slices");
+    build(root, columns.map((column) => column.name));
+  });
+}
+
+function build(root, columns) {
   if (!columns.length) {
     root.append(make("section.card", {}, make("h2", {}, "Groups"), make("p", {}, "Add folders of photos, or a CSV table beside them with a column such as camera, place or season: then their groups are compared here.")));
     return;
@@ -21,25 +28,26 @@ export function show(root) {
     if (told?.by === select.value) fill(body, ...table(told));
   };
   select.addEventListener("change", paint);
-  root.append(make("section.card", {}, make("h2", {}, "Whom it serves worse"), make("p.soft", {}, "The same brain, measured on each group alone. A group is flagged where chance does not explain the difference."), line, body, project.run ? command(project.run.evaluate ?? `ninebrains evaluate ${quoted(inside(project.run.file ?? "brains/latest.brain"))} FOLDER`) : null));
+  root.append(make("section.card", {}, make("h2", {}, "Whom it serves worse"), make("p.soft", {}, "The same brain, measured on each group alone: photos it learned from by fits that had not seen them. A group is flagged where chance does not explain the difference."), line, body, project.run ? command(`ninebrains evaluate ${quoted(inside(`brains/${project.run.file}`))} FOLDER`) : null));
   void paint();
 }
 
-function table({ by, verdict, groups }) {
-  if (!groups.length) return [make("p", {}, verdict || "No photo kept for checking has a value in this column.")];
-  const rows = groups.map((group) =>
+function table({ by, groups }) {
+  const flagged = groups.filter((group) => group.flagged).map((group) => group.value || "(empty)");
+  const verdict = flagged.length ? `Served worse than chance explains: ${flagged.join(", ")}.` : "No group is served worse than chance explains.";
+    const rows = groups.map((group) =>
     make(
       `tr${group.flagged ? ".flagged" : ""}`,
       {},
       make("th", { scope: "row" }, make("a", { href: `#/label/${encodeURIComponent(`slice:${by}=${group.value}`)}` }, group.value || "(empty)"), group.flagged ? make("span.flag", {}, "worse") : null),
       make("td.n", {}, count(group.photos)),
-      make("td.n", {}, percent(group.accuracy.value)),
-      make("td.n", {}, range(group.accuracy)),
-      make("td.bar-cell", {}, bar(group.accuracy)),
+      make("td.n", {}, percent(group.accuracy)),
+      make("td.n", {}, range(group)),
+      make("td.bar-cell", {}, bar(estimateOf(group))),
     ),
   );
   return [
-    verdict ? make("p", {}, verdict) : null,
+    make("p", {}, verdict),
     make("div.scroll", {}, make("table.groups", {}, make("thead", {}, make("tr", {}, ...["Group", "Photos", "Right", "Likely", ""].map((text, place) => make(`th${place ? ".n" : ""}`, { scope: "col" }, text || make("span.unseen", {}, "Drawn"))))), make("tbody", {}, ...rows))),
   ];
 }

@@ -19,7 +19,7 @@ export function show(root, run) {
   const paint = () => {
     const row = rows[Number(slider.value)];
     slider.setAttribute("aria-valuetext", percent(row.threshold));
-    fill(facts, ...told(row, run.num_test));
+    fill(facts, ...told(row, run.thresholdsOn.photos));
     fill(chart, draw(rows, row));
   };
   slider.addEventListener("input", paint);
@@ -29,7 +29,7 @@ export function show(root, run) {
       "section.card",
       { "aria-labelledby": "threshold-title" },
       make("h2", { id: "threshold-title" }, "How sure must it be?"),
-      make("p.soft", {}, `Answers with a lower score, and photos unlike all it has seen, are held back for a person. Measured on the ${count(run.num_test)} photos kept for checking.`),
+      make("p.soft", {}, `Answers with a lower score, and photos unlike all it has seen, are held back for a person. Measured on the ${count(run.thresholdsOn.photos)} photos ${run.thresholdsOn.on === "held out" ? "kept for checking" : "it learned from, by fits without them"}.`),
       make("label.field", {}, make("span", {}, "Least score"), slider),
       facts,
       chart,
