@@ -3,7 +3,7 @@
 import { draw, make } from "./dom.js";
 import { count, percent } from "./words.js";
 
-const EDGE = { left: 46, right: 14, top: 12, bottom: 30 };
+const EDGE = { left: 54, right: 14, top: 12, bottom: 30 };
 
 /** About `most` round numbers from low to high. */
 export function ticks(low, high, most = 5) {

@@ -52,7 +52,7 @@ const TITLES = { import: "Adding photos", folder: "Adding a folder", export: "Ex
 function paintJobs() {
   const now = project.jobs.filter(isUnderWay);
   const rows = now.map((job) =>
-    row(job.title || TITLES[job.kind] || job.kind, job.stage, job.done, job.total, () => attempt(() => remove(`/api/jobs/${job.id}`))),
+    row(TITLES[job.kind] ?? job.title, job.stage, job.done, job.total, () => attempt(() => remove(`/api/jobs/${job.id}`))),
   );
   if (upload.now) {
     const { sent, total, cancel } = upload.now;

@@ -9,8 +9,13 @@ import { megabytes, plain } from "../core/words.js";
 /** The choice of trunks, which keeps itself up to date. */
 export function makeTrunks() {
   const list = make("div.trunks", { role: "radiogroup", "aria-labelledby": "trunks-title" });
+  const more = make("details.trunks");
   let trunks = [];
-  const paint = () => fill(list, ...trunks.map(row));
+  const paint = () => {
+    const [here, elsewhere] = [trunks.filter((trunk) => trunk.kept), trunks.filter((trunk) => !trunk.kept)];
+    fill(list, ...here.map(row));
+    fill(more, elsewhere.length > 0 && make("summary", {}, "Stronger trunks, to be fetched"), ...elsewhere.map(fetched));
+  };
   const ends = [follow("project", paint)];
   void attempt(async () => {
     ({ trunks } = await get("/api/trunks"));
@@ -22,7 +27,8 @@ export function makeTrunks() {
     make("h2", { id: "trunks-title" }, "Trunk"),
     make("p.soft", {}, "The trunk sees, the brain on it decides. A larger one sees more, and takes longer for every photo."),
     list,
-    make("p.soft.small", {}, "More trunks are added on the command line."),
+    more,
+    make("p.soft.small", {}, "Any ONNX image classifier can be a trunk."),
     command("ninebrains trunk add FILE.onnx --name NAME"),
   );
   return { element, end: () => ends.forEach((end) => end()) };
@@ -30,12 +36,7 @@ export function makeTrunks() {
 
 function row(trunk) {
   const isOurs = project.settings.trunk === trunk.name;
-  const cost = [
-    trunk.side && `${trunk.side} × ${trunk.side} pixels`,
-    trunk.megabytes && megabytes(trunk.megabytes),
-    trunk.ms && `${plain(trunk.ms)} ms a photo here`,
-  ].filter(Boolean);
-  if (!trunk.kept) return fetched(trunk, cost);
+  const cost = [`${trunk.side} × ${trunk.side} pixels`, megabytes(trunk.megabytes), `${plain(trunk.ms)} ms a photo here`];
   const choose = () =>
     attempt(async () => {
       await send("/api/learn", { trunk: trunk.name });
@@ -50,4 +51,4 @@ function row(trunk) {
 }
 
 /** One that is not on this machine: it is fetched on the command line, by who wants it. */
-const fetched = (trunk, cost) => make("div.trunk", {}, make("span", {}, make("b", {}, trunk.name), make("span.soft", {}, [...cost, "not on this machine"].join(" · ")), command(trunk.command)));
+const fetched = (trunk) => make("div.trunk", {}, make("span", {}, make("b", {}, trunk.name), make("span.soft", {}, megabytes(trunk.megabytes)), command(trunk.command)));

@@ -24,6 +24,7 @@ export function show(root, run) {
   };
   slider.addEventListener("input", paint);
   paint();
+  root.classList.add("two");
   root.append(
     make(
       "section.card",
@@ -62,7 +63,6 @@ function draw(rows, now) {
     lines: [{ points: line("precision") }, { points: line("recall"), kind: "second" }, { points: line("rejected"), kind: "third" }, marker],
     x: { low: 0, high: 1, format: (value) => percent(value) },
     y: { low: 0, high: 1 },
-    width: 760,
   });
 }
 
