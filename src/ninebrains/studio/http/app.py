@@ -10,7 +10,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from ninebrains.studio.http import imports, labels, learning, pages, photos, project, understanding
+from ninebrains.studio.http import (
+    imports,
+    labels,
+    learning,
+    pages,
+    photos,
+    project,
+    shipping,
+    understanding,
+)
 from ninebrains.studio.http.gate import Gate
 from ninebrains.studio.http.replies import HANDLERS, in_thread
 
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from ninebrains.studio.http.sessions import Sessions
     from ninebrains.studio.studio import Studio
 
-_MODULES = (labels, photos, project, learning, imports, understanding)
+_MODULES = (labels, photos, project, learning, imports, understanding, shipping)
 
 
 def make_app(
