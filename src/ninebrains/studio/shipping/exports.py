@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from ninebrains.errors import ExportError, ExtraError, MissingError, NinebrainsError
-from ninebrains.exporting import verify
-from ninebrains.exporting.facts import FACTS, read_facts
-from ninebrains.exporting.receipting import read_receipts
-from ninebrains.exporting.target import PRECISIONS
-from ninebrains.exporting.targets import NAMES, target
 from ninebrains.studio.jobs import CancelledError, Job
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_FACTS = "export.json"
 _LOOK_SECONDS = 0.2
 
 
 def told_targets() -> list[dict[str, Any]]:
     """Where a brain can be exported to, in which precisions, and what is missing for it here."""
+    from ninebrains.exporting.targets import NAMES, target
+
     found = []
     for name in NAMES:
         try:
@@ -56,6 +54,9 @@ def export_brain(
         CancelledError: it was cancelled; nothing is left of it.
         ExportError: it failed, or does not answer as its brain does.
     """
+    from ninebrains.exporting.target import PRECISIONS
+    from ninebrains.exporting.targets import NAMES
+
     if to not in NAMES or (precision is not None and precision not in PRECISIONS):
         raise ExportError(
             f"there is no target {to[:40]!r} in {precision!r}; expected one of {', '.join(NAMES)}"
@@ -109,7 +110,7 @@ def list_exports(exports: Path) -> list[dict[str, Any]]:
     folders = sorted(exports.iterdir()) if exports.is_dir() else []
     found = []
     for folder in folders:
-        if _NAME.fullmatch(folder.name) and (folder / FACTS).is_file():
+        if _NAME.fullmatch(folder.name) and (folder / _FACTS).is_file():
             try:
                 found.append(told_export(folder))
             except NinebrainsError as error:
@@ -123,6 +124,9 @@ def told_export(folder: Path) -> dict[str, Any]:
     Raises:
         ExportError: it is damaged.
     """
+    from ninebrains.exporting.facts import read_facts
+    from ninebrains.exporting.receipting import read_receipts
+
     facts = read_facts(folder)
     receipts = [one.model_dump(mode="json", exclude={"files"}) for one in read_receipts(folder)]
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -134,7 +138,7 @@ def told_export(folder: Path) -> dict[str, Any]:
         "target": facts["target"],
         "precision": facts["precision"],
         "bytes": size,
-        "made": (folder / FACTS).stat().st_mtime,
+        "made": (folder / _FACTS).stat().st_mtime,
         "receipts": receipts,
     }
 
@@ -145,7 +149,7 @@ def find_export(exports: Path, name: str) -> Path:
     Raises:
         MissingError: there is none.
     """
-    if not _NAME.fullmatch(name) or not (exports / name / FACTS).is_file():
+    if not _NAME.fullmatch(name) or not (exports / name / _FACTS).is_file():
         raise MissingError(f"there is no export {name[:100]!r}; reload the page")
     return exports / name
 
@@ -165,6 +169,8 @@ def zip_export(folder: Path) -> bytes:
     Raises:
         ExportError: its files were changed since.
     """
+    from ninebrains.exporting import verify
+
     verify(folder)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -16,13 +16,10 @@ from pathlib import Path
 
 import orjson
 
-from ninebrains.errors import HostError
+from ninebrains.errors import HostError, NinebrainsError
 from ninebrains.places import write_bytes
-from ninebrains.serving.keys import Keys
-from ninebrains.serving.ledger import Ledger
-from ninebrains.serving.settings import Settings
-from ninebrains.serving.state import state_file
 from ninebrains.studio.folder import Folder
+from ninebrains.studio.shipping.client import HostClient
 
 USUAL_PORT = 8000
 _KEPT_VERSIONS = 5
@@ -122,6 +119,11 @@ def _keep(folder: Folder, host: OwnHost) -> None:
 
 def _make_key(folder: Folder) -> str:
     """A new key for the studio; those of earlier starts open nothing any more."""
+    from ninebrains.serving.keys import Keys
+    from ninebrains.serving.ledger import Ledger
+    from ninebrains.serving.settings import Settings
+    from ninebrains.serving.state import state_file
+
     settings = Settings(sources=(folder.models,), state=folder.state)
     with closing(Ledger(state_file(settings))) as ledger:
         keys = Keys(ledger, settings)
@@ -163,9 +165,6 @@ def _is_running(host: OwnHost) -> bool:
     """Whether that process is still this host: its address answers with our key."""
     if not _is_alive(host.pid):
         return False
-    from ninebrains.errors import NinebrainsError
-    from ninebrains.studio.shipping.client import HostClient
-
     client = HostClient(host.url, host.key)
     try:
         client.get("/admin/brains")
