@@ -59,7 +59,7 @@ class Page:
         assert reply.status_code == 200, reply.text
         return reply.json()
 
-    def post(self, path, status=200, **fields):
+    def post(self, path, status=200, /, **fields):
         reply = self.http.post(path, json=fields)
         assert reply.status_code == status, reply.text
         return reply.json()

@@ -57,7 +57,7 @@ def make_app(
     gate = Middleware(
         Gate, sessions=sessions, cookie=cookie, names=names, any_address=studio.is_shared
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             *pages.routes(sessions, cookie, has_tls=has_tls),
             *(route for module in _MODULES for route in module.routes(studio)),
@@ -66,3 +66,5 @@ def make_app(
         middleware=[gate, Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)],
         exception_handlers=HANDLERS,
     )
+    app.router.redirect_slashes = False
+    return app
