@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ninebrains.brains.manifest import name_from
 from ninebrains.errors import PhotoError
 from ninebrains.images import Limits, read_photo
 from ninebrains.studio.answers import Answers
@@ -20,6 +21,7 @@ from ninebrains.studio.folder import Claim, open_folder
 from ninebrains.studio.jobs import Job, Jobs
 from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
+from ninebrains.studio.shipping.deployment import Deployment
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
 from ninebrains.studio.store.photos import (
@@ -66,6 +68,7 @@ class Studio:
         self.brains = Brains(self.folder.brains)
         self.bench = Bench(self.brains, self.limits)
         self.maps = Maps(self.folder.brains / "map.npz")
+        self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
         self.is_shared = False
 
@@ -79,6 +82,7 @@ class Studio:
         shutil.rmtree(self.folder.incoming, ignore_errors=True)
         self.thumbnails.start()
         self.learner.start()
+        self.deployment.start()
 
     def close(self) -> None:
         """End everything and let go of the project."""
@@ -87,6 +91,7 @@ class Studio:
         self.learner.close()
         self.thumbnails.close()
         self.bench.close()
+        self.deployment.close()
         self.database.close()
         self.claim.close()
 

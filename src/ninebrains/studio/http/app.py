@@ -10,7 +10,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from ninebrains.studio.http import imports, labels, learning, pages, photos, project, understanding
+from ninebrains.studio.http import (
+    imports,
+    labels,
+    learning,
+    pages,
+    photos,
+    project,
+    shipping,
+    understanding,
+)
 from ninebrains.studio.http.gate import Gate
 from ninebrains.studio.http.replies import HANDLERS, in_thread
 
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from ninebrains.studio.http.sessions import Sessions
     from ninebrains.studio.studio import Studio
 
-_MODULES = (labels, photos, project, learning, imports, understanding)
+_MODULES = (labels, photos, project, learning, imports, understanding, shipping)
 
 
 def make_app(
@@ -48,7 +57,7 @@ def make_app(
     gate = Middleware(
         Gate, sessions=sessions, cookie=cookie, names=names, any_address=studio.is_shared
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             *pages.routes(sessions, cookie, has_tls=has_tls),
             *(route for module in _MODULES for route in module.routes(studio)),
@@ -57,3 +66,5 @@ def make_app(
         middleware=[gate, Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4)],
         exception_handlers=HANDLERS,
     )
+    app.router.redirect_slashes = False
+    return app

@@ -28,6 +28,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = frozenset({"/", "/login", "/favicon.ico"})
 _OPEN_FILES = ("/static/",)  # the page's own scripts and styles hold nothing of the project
 _BODY_BYTES = 16 * 2**20
+_LOGIN_BYTES = 4 * 2**10
 _TRY_BYTES = 128 * 2**20
 _UPLOAD_BYTES = 8 * 2**30
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -171,7 +172,9 @@ def _check_origin(request: Request, host: str) -> None:
 def _most_bytes(path: str) -> int:
     if path.startswith("/api/import"):
         return _UPLOAD_BYTES
-    return _TRY_BYTES if path.startswith("/api/try") else _BODY_BYTES
+    if path.startswith("/api/try"):
+        return _TRY_BYTES
+    return _LOGIN_BYTES if path == "/login" else _BODY_BYTES
 
 
 def _counted(receive: Receive, most: int) -> Receive:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ninebrains.errors import NinebrainsError, RequestError
+from ninebrains.errors import NinebrainsError
 from ninebrains.studio.http.gate import cookie_of
 from ninebrains.studio.http.replies import in_thread, reply
 from ninebrains.studio.http.sessions import LASTS_SECONDS, Sessions
@@ -57,8 +57,6 @@ def routes(sessions: Sessions, cookie: str, *, has_tls: bool) -> list[Route]:
 
     async def sign_in(request: Request) -> Response:
         body = await request.body()
-        if len(body) > 4_096:
-            raise RequestError("this is no password", 413)
         given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
         try:
             password = given.get("password", [""])[0]

@@ -11,13 +11,30 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ninebrains.errors import ExtraError, HostError, NinebrainsError, RequestError
-from ninebrains.serving.http.faults import status_of
+from ninebrains.errors import (
+    AccessError,
+    ExtraError,
+    HostError,
+    MissingError,
+    NinebrainsError,
+    OutputError,
+    OverloadError,
+    PhotoError,
+    RequestError,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 MOST_PHOTOS = 1_000_000
+_STATUSES: dict[type[NinebrainsError], int] = {
+    PhotoError: 400,
+    MissingError: 404,
+    OverloadError: 429,
+    ExtraError: 501,
+    HostError: 502,
+    OutputError: 507,
+}
 _log = logging.getLogger("ninebrains.studio")
 _Value = TypeVar("_Value")
 
@@ -42,12 +59,12 @@ async def respond(request: Request, error: Exception) -> Response:
 
 
 def _status(error: NinebrainsError) -> int:
-    if isinstance(error, HostError):
-        return 502
-    if isinstance(error, ExtraError):
-        return 501
-    found = status_of(error)
-    return found if found != 500 else 422  # what is raised on purpose can be mended
+    if isinstance(error, RequestError):
+        return error.status
+    if isinstance(error, AccessError):
+        return 403 if error.is_known else 401
+    # What is raised on purpose can be mended by whoever asked.
+    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 422)
 
 
 HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = (

@@ -107,6 +107,7 @@ class Learner:
             self._state.current_run = runs[0].id
             with suppress(DataError):  # made anew by the next run
                 self.answers = load_answers(answers_path(self._folder.brains, runs[0].id))
+        self._changed_at = time.monotonic()  # the page comes first
         self._thread.start()
 
     def close(self) -> None:

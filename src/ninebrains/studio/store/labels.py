@@ -78,7 +78,7 @@ def clean_name(name: str) -> str:
     Raises:
         DataError: it is empty or too long.
     """
-    clean = " ".join(safe_text(unicodedata.normalize("NFC", name)).split())
+    clean = safe_text(" ".join(unicodedata.normalize("NFC", name).split()))
     if not 0 < len(clean) <= _LONGEST_NAME:
         raise DataError(
             f"a label's name has 1 to {_LONGEST_NAME} characters, not {len(clean)}. Choose another."

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ninebrains.brains import Inference
 from ninebrains.errors import RequestError
 from ninebrains.images import Limits
-from ninebrains.mind import Mind
 from ninebrains.studio.learning.runs import Run
 from ninebrains.studio.understanding.heating import as_data_url, layer_png
 from ninebrains.studio.understanding.shelved import Brains
+
+if TYPE_CHECKING:
+    from ninebrains.brains import Inference
+    from ninebrains.mind import Mind
 
 MOST_BRAINS = 6
 _TOP = 5
@@ -64,6 +66,8 @@ class Bench:
     def _with(self, names: Mapping[str, Run]) -> Mind:
         """The mind, with these brains in it and not many others."""
         if self._mind is None:
+            from ninebrains.mind import Mind
+
             self._mind = Mind(threads=1, limits=self._limits, max_pending=64)
         for name, run in names.items():
             if name not in self._mind:
