@@ -72,7 +72,7 @@ export function toast(text, { kind = "note", action = null } = {}) {
   const list = part("toasts");
   const close = () => line.remove();
   const line = make(
-    `li.toast.${kind}`,
+    `div.toast.${kind}`,
     {},
     make("span", {}, text),
     action && button(action.text, () => (close(), action.act())),

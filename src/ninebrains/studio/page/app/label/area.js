@@ -37,7 +37,7 @@ class LabelArea {
     this.grid.wished = Number(size.value);
     const aside = make("aside.side", { "aria-label": "Labels" }, button("Add photos", adding.ask, { className: "main wide", id: "add-photos" }), this.pace.element, make("h2", {}, "Labels"), this.labels.element);
     const tools = make("div.tools", {}, this.views.element, make("span.spring"), this.views.search, size);
-    root.replaceChildren(make("div.label-area", {}, aside, make("div.photos", {}, this.guide.element, tools, this.line, this.bar, this.place)));
+    root.replaceChildren(make("h1.unseen", {}, "Label"), make("div.label-area", {}, aside, make("div.photos", {}, this.guide.element, tools, this.line, this.bar, this.place)));
     this.ends = [
       follow("view", (told) => this.onView(told)),
       follow("selection", () => this.paintBar()),

@@ -234,6 +234,6 @@ function paint(cell) {
   cell.element.style.setProperty("--class", shown?.color ?? "transparent");
   cell.name.textContent = isOther ? `${label.name} → ${suggested.name}?` : label ? label.name : suggested ? `${suggested.name}?` : "";
   cell.sure.textContent = shown && shown !== label ? `${surenessAt(cell.id)} %` : "";
-  const what = label ? label.name : suggested ? `no label, perhaps ${suggested.name}` : "no label";
+  const what = [cell.name.textContent || "no label", cell.sure.textContent].filter(Boolean).join(" ");
   cell.element.setAttribute("aria-label", `Photo ${cell.place + 1}: ${what}`);
 }

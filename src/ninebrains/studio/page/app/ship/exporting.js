@@ -29,7 +29,7 @@ export async function showExport(brain, targets) {
   const twin = make("div");
   let precision;
   const known = () => targets.find((each) => each.name === target.value);
-  const paintTwin = () => fill(twin, command(`ninebrains export ${quoted(inside(brain.file ?? `brains/${brain.name}@${brain.version}.brain`))} --to ${target.value} --precision ${precision.value}`));
+  const paintTwin = () => fill(twin, command(`ninebrains export ${quoted(inside(`brains/${brain.file}`))} --to ${target.value} --precision ${precision.value}`));
   const paint = () => {
     const each = known();
     const [select, line] = choice("Precision", each.precisions.map((name) => [name, PRECISIONS[name] ?? name]), each.precisions[0], { id: "export-precision" });
@@ -47,7 +47,7 @@ export async function showExport(brain, targets) {
   if (!yes) return;
   await attempt(async () => {
     const { job } = await send(`/api/brains/${brain.id}/export`, { target: target.value, precision: precision.value });
-    tellWhenDone(job.id);
+    tellWhenDone(job);
   });
 }
 
@@ -55,6 +55,8 @@ function tellWhenDone(id) {
   const end = follow("jobs", (job) => {
     if (job?.id !== id || isUnderWay(job)) return;
     end();
-    toast(job.error || (job.state === "done" ? "Exported." : "The export failed."), { kind: job.state === "done" ? "note" : "problem" });
+    const receipt = job.result?.receipts?.at(-1);
+    if (job.state === "done") toast(`Exported: ${receipt?.verdict ?? "done"}. ${receipt?.reasons?.[0] ?? ""}`);
+    else if (job.state === "failed") toast(job.error, { kind: "problem" });
   });
 }

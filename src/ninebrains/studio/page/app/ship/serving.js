@@ -7,56 +7,64 @@ import { attempt, button, fill, make } from "../core/dom.js";
 import { follow } from "../core/project.js";
 import { count, percent, plain } from "../core/words.js";
 import { charts } from "./live.js";
+import { pointOf, serveOf } from "./shapes.js";
 
-const LOOK_MS = 2500;
+const MOST_POINTS = 900;
 
 /** The part about serving, which keeps itself up to date while it is seen. */
-export function makeServing(brains) {
+export function makeServing(brains, onVersions) {
   const element = make("section.card", { "aria-labelledby": "serving-title", id: "serving" });
+  const drawn = make("div");
   let told = null;
-  let isEnded = false;
-  let timer;
+  let points = [];
 
-  const take = (fresh) => {
-    const before = JSON.stringify(told);
-    told = fresh;
-    if (JSON.stringify(fresh) !== before) paint();
+  const take = (fresh, { isWhole = true } = {}) => {
+    const before = JSON.stringify({ ...told, series: null });
+    const added = fresh.series.map((point) => pointOf(point, fresh.drift));
+    points = (isWhole && points.length <= 1 ? added : [...points, ...added.filter((point) => point.at > (points.at(-1)?.at ?? 0))]).slice(-MOST_POINTS);
+    if (fresh.state === "off") points = [];
+    told = serveOf(fresh);
+    if (JSON.stringify({ ...told, series: null }) !== before) onVersions(told.state === "off" ? [] : told.versions);
+    return paint();
   };
-  const act = (values) => attempt(async () => take(await send("/api/serve", values)));
-  const paint = () => told && fill(element, make("h2", { id: "serving-title" }, "Live"), ...(told.state === "on" ? live(told, brains(), act) : off(told, act)));
-  const read = async () => {
-    clearTimeout(timer);
-    if (isEnded) return;
-    if (!document.hidden) {
-      try {
-        take(await get("/api/serve"));
-      } catch (error) {
-        if (!told) fill(element, make("h2", { id: "serving-title" }, "Live"), make("p.problem", {}, error.message));
-      }
+  const act = async (values) => {
+    element.setAttribute("aria-busy", "true");
+    await attempt(async () => take(await send("/api/serve", values)));
+    element.removeAttribute("aria-busy");
+  };
+  const parts = ["top", "publish", "table", "foot"].map((name) => [name, make("div")]);
+  const seen = new Map();
+  const paint = () => {
+    if (!told) return;
+    const content = told.state === "off" ? { top: off } : { top, publish, table, foot };
+    const keys = { top: [told.state, told.url, told.is_own, told.error], publish: [brains().map((brain) => brain.id), told.versions.map((version) => version.own_version)], table: told.versions, foot: [told.canGoBack, told.is_own] };
+    for (const [name, place] of parts) {
+      // What did not change stays as it is, also under the hand of who is choosing something.
+      const key = JSON.stringify([told.state, keys[name]]);
+      if (seen.get(name) === key) continue;
+      seen.set(name, key);
+      fill(place, ...[content[name]?.(told, act, brains())].flat());
     }
-    timer = setTimeout(read, LOOK_MS);
+    fill(drawn, told.state !== "off" && charts(points));
   };
-  const end = follow("serve", () => void read());
-  void read();
-  return {
-    element,
-    paint,
-    end: () => {
-      isEnded = true;
-      clearTimeout(timer);
-      end();
-    },
-  };
+  fill(element, make("h2", { id: "serving-title" }, "Live"), ...parts.slice(0, 3).map(([, place]) => place), drawn, parts[3][1]);
+  const end = follow("serve", (fresh) => take(fresh, { isWhole: false }));
+  void attempt(async () => take(await get("/api/serve")));
+  return { element, paint, end };
 }
 
-function off({ state, error, command: twin }, act) {
-  const isStarting = state === "starting";
+function off({ command: twin }, act) {
+  const start = button("Start a host here", async () => {
+    start.disabled = true;
+    start.textContent = "Starting …";
+    await act({ action: "start" });
+    start.disabled = false;
+    start.textContent = "Start a host here";
+  }, { className: "main", id: "serve-start" });
   return [
-    error ? make("p.problem", { role: "alert" }, error) : null,
-    make("p.soft", {}, isStarting ? "The host is starting …" : "A host answers photos that other programs send. Start one on this machine, or connect to one that runs already."),
-    isStarting ? make("progress", { "aria-label": "Starting" }) : null,
-    make("div.row", {}, button("Start a host here", () => act({ do: "start" }), { className: "main", id: "serve-start", disabled: isStarting }), button("Connect to a host", () => connect(act), { id: "serve-connect", disabled: isStarting })),
-    twin ? command(twin) : null,
+    make("p.soft", {}, "A host answers photos that other programs send. Start one on this machine, or connect to one that runs already."),
+    make("div.row", {}, start, button("Connect to a host", () => connect(act), { id: "serve-connect" })),
+    command(twin),
   ];
 }
 
@@ -64,61 +72,62 @@ async function connect(act) {
   const [url, urlLine] = field("Address", "", { type: "url", placeholder: "https://host:8000", id: "host-url" });
   const [key, keyLine] = field("Admin key", "", { type: "password", autocomplete: "off", id: "host-key" });
   const yes = await question("Connect to a host", [urlLine, keyLine], "Connect", { check: () => (url.value.trim() ? "" : "Which address?") });
-  if (yes) await act({ do: "connect", url: url.value.trim(), key: key.value });
+  if (yes) await act({ action: "connect", url: url.value.trim(), key: key.value });
 }
 
-function live(told, brains, act) {
-  const { url, own, versions, can_roll_back: canGoBack, error } = told;
+function top({ url, is_own: own, error, name }, act) {
   return [
     error ? make("p.problem", { role: "alert" }, error) : null,
-    make("div.row", {}, make("span.flag.calm", {}, "on"), make("p", {}, "Answers at ", make("a", { href: url, target: "_blank", rel: "noopener" }, url), ` as “${told.name}”.`), make("span.spring"), button(own ? "Stop the host" : "Disconnect", () => stop(own, act), { className: "small", id: "serve-stop" })),
-    publish(brains, versions, act),
-    versions.length ? table(versions, act) : make("p.soft", {}, "No version is there yet. Put one live."),
-    make("div.row", {}, canGoBack ? button("Roll back", () => act({ do: "roll_back" }), { id: "roll-back" }) : null),
-    charts(told),
-    told.command ? command(told.command) : null,
+    make("div.row", {}, make("span.flag.calm", {}, error ? "in trouble" : "on"), make("p", {}, "Answers at ", make("a", { href: url, target: "_blank", rel: "noopener" }, url), ` as “${name}”.`), make("span.spring"), button(own ? "Stop the host" : "Disconnect", () => stop(own, act), { className: "small", id: "serve-stop" })),
   ];
+}
+
+function foot({ canGoBack, is_own: own, command: twin }, act) {
+  return [canGoBack && button("Roll back", () => act({ action: "rollback" }), { id: "roll-back" }), own && command(twin)];
 }
 
 async function stop(own, act) {
   const yes = own ? await question("Stop the host?", [make("p", {}, "Programs that ask it get no answers then. Its versions stay, and come back when it is started again.")], "Stop it", { danger: true }) : true;
-  if (yes) await act({ do: own ? "stop" : "disconnect" });
+  if (yes) await act({ action: own ? "stop" : "disconnect" });
 }
 
-function publish(brains, versions, act) {
-  const there = new Set(versions.map((version) => version.brain));
-  const left = brains.filter((brain) => !there.has(brain.id));
+function publish({ versions }, act, brains) {
+  const there = new Set(versions.map((version) => String(version.own_version)));
+  const left = brains.filter((brain) => brain.has_brain && !there.has(String(brain.version)));
   if (!left.length) return null;
   const [select, line] = choice("Next version", left.map((brain) => [brain.id, `${brain.name} ${brain.version}${brain.accuracy ? `, ${percent(brain.accuracy.value)} right` : ""}`]), left[0].id, { id: "publish-brain" });
-  return make("div.row.bottom", {}, line, button("Put it live", () => act({ do: "publish", brain: left.find((brain) => String(brain.id) === select.value).id }), { className: "main", id: "publish" }));
+  const [role, roleLine] = choice("It", versions.length ? [["canary", "is tried on a tenth of the users"], ["shadow", "runs along unseen"], ["stable", "answers everybody"]] : [["stable", "answers everybody"]], versions.length ? "canary" : "stable", { id: "publish-role" });
+  const put = () => act({ action: "upload", run: Number(select.value), role: role.value, percent: role.value === "shadow" ? 100 : 10 });
+  return make("div.row.bottom", {}, line, roleLine, button("Put it live", put, { className: "main", id: "publish" }));
 }
 
-function table(versions, act) {
-  const head = ["Version", "Is", "Share", "Answers", "9 of 10 take", "Confirmed", "Photos", ""];
+function table({ versions }, act) {
+  if (!versions.length) return make("p.soft", {}, "No version is there yet. Put one live.");
+  const head = ["Version", "Is", "Share", "Answers", "9 of 10 take", "Confirmed", "Photos are", ""];
   const rows = versions.map((version) =>
     make(
       "tr",
       {},
-      make("th", { scope: "row" }, `${version.number}`),
-      make("td", {}, version.role ? make(`span.flag.calm${version.role === "canary" ? ".second" : ""}`, {}, ROLES[version.role] ?? version.role) : make("span.soft", {}, version.state)),
+      make("th", { scope: "row" }, `${version.number}`, version.own_version && make("span.soft.small", {}, ` (brain ${version.own_version})`)),
+      make("td", {}, version.role ? make(`span.flag.calm${version.role === "canary" ? ".second" : ""}`, {}, ROLES[version.role] ?? version.role) : make("span.soft", { title: version.reason ?? "" }, version.state)),
       make("td.n", {}, version.percent === null || version.percent === undefined ? "" : `${plain(version.percent)} %`),
-      make("td.n", {}, count(version.requests ?? 0)),
+      make("td.n", {}, count(version.answered)),
       make("td.n", {}, version.p90_ms ? `${plain(version.p90_ms)} ms` : "–"),
       make("td.n", {}, version.confirmed ? percent(version.confirmed.value) : "–"),
-      make("td", {}, version.drift ?? "–"),
+      make("td", {}, version.drift?.text ?? "–"),
       make("td", {}, ...actions(version, act)),
     ),
   );
   return make("div.scroll", {}, make("table.versions", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text || make("span.unseen", {}, "Do"))))), make("tbody", {}, ...rows)));
 }
 
-const ROLES = { stable: "stable", canary: "on trial", shadow: "shadow" };
+const ROLES = { stable: "stable", canary: "on trial", shadow: "running along" };
 
 function actions(version, act) {
-  if (version.role === "stable" || !["ready", "live", "serving"].includes(version.state)) return [];
+  if (version.role === "stable" || version.state !== "ready") return [];
   return [
     button(version.role === "canary" ? "Change the share" : "Try on a share", () => split(version, act), { className: "small", id: `split-${version.number}` }),
-    button("Promote", () => act({ do: "promote", number: version.number }), { className: "small", id: `promote-${version.number}` }),
+    button("Promote", () => act({ action: "promote", number: version.number }), { className: "small", id: `promote-${version.number}` }),
   ];
 }
 
@@ -127,5 +136,5 @@ async function split(version, act) {
   const slider = make("input", { type: "range", min: 0, max: 100, step: 1, value: version.percent ?? 10, id: "split-percent", on: { input: () => (said.textContent = `${slider.value} % of users`) } });
   said.textContent = `${slider.value} % of users`;
   const yes = await question(`Try version ${version.number}`, [make("p.soft", {}, "Each user always gets the same version. Raise the share step by step, and promote when its numbers hold."), make("label.field", {}, make("span", {}, "Share"), slider, said)], "Set the share");
-  if (yes) await act({ do: "split", number: version.number, percent: Number(slider.value) });
+  if (yes) await act({ action: "split", number: version.number, role: "canary", percent: Number(slider.value) });
 }

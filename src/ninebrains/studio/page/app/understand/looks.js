@@ -49,9 +49,9 @@ function gallery(title, found, label, run, none) {
 function pair(id, given, answered, sure, run) {
   const shown = answered && answered !== given ? [answered, given] : [given];
   const pictures = shown.map((label) =>
-    make("span.shot", {}, make("img", { src: whole(id), alt: "", loading: "lazy", decoding: "async" }), make("img.heat", { src: heat(id, label, run), alt: `What speaks for ${nameOf(label)}`, loading: "lazy", decoding: "async" }), make("span.tag", {}, nameOf(label))),
+    make("span.shot", {}, make("img", { src: whole(id), alt: "", loading: "lazy", decoding: "async" }), make("img.heat", { src: heat(id, label, run), alt: "", loading: "lazy", decoding: "async" }), make("span.tag", {}, nameOf(label))),
   );
   const words = answered === given ? `${sure} % sure` : `Said ${nameOf(answered)}, ${sure} % sure`;
-  return make("li", {}, make("a.pair", { href: `#/label/${encodeURIComponent(`ids:${id}`)}`, "aria-label": `Photo ${id}: ${words}. Open it` }, ...pictures), make("p.small.soft", {}, words));
+  return make("li", {}, make("a.pair", { href: `#/label/${encodeURIComponent(`ids:${id}`)}` }, make("span.unseen", {}, `Open photo ${id}: `), ...pictures), make("p.small.soft", {}, words));
 }
 

@@ -14,7 +14,7 @@ export function show(root, run) {
   }
   const start = Math.max(0, rows.findIndex((row) => row.threshold >= 0.5));
   const slider = make("input", { type: "range", min: 0, max: rows.length - 1, value: start, id: "threshold", "aria-describedby": "threshold-said" });
-  const facts = make("ul.facts.live-facts", { id: "threshold-said", role: "status" });
+  const facts = make("ul.facts.live-facts", { id: "threshold-said" });
   const chart = make("div");
   const paint = () => {
     const row = rows[Number(slider.value)];
@@ -32,7 +32,7 @@ export function show(root, run) {
       make("h2", { id: "threshold-title" }, "How sure must it be?"),
       make("p.soft", {}, `Answers with a lower score, and photos unlike all it has seen, are held back for a person. Measured on the ${count(run.thresholdsOn.photos)} photos ${run.thresholdsOn.on === "held out" ? "kept for checking" : "it learned from, by fits without them"}.`),
       make("label.field", {}, make("span", {}, "Least score"), slider),
-      facts,
+      make("div", { role: "status" }, facts),
       chart,
       make("ul.legend", {}, make("li", {}, "right of those answered"), make("li.second", {}, "answered rightly of all"), make("li.third", {}, "held back")),
     ),
