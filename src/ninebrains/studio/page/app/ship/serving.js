@@ -82,8 +82,9 @@ function top({ url, is_own: own, error, name }, act) {
   ];
 }
 
-function foot({ canGoBack, is_own: own, command: twin }, act) {
-  return [canGoBack && button("Roll back", () => act({ action: "rollback" }), { id: "roll-back" }), own && command(twin)];
+function foot({ canGoBack, is_own: own, command: twin, url, name }, act) {
+  const ask = make("p.command", {}, make("span.soft", {}, "Ask it"), make("code", {}, `curl -T PHOTO.jpg "${url}/infer?brains=${name}"`));
+  return [canGoBack && button("Roll back", () => act({ action: "rollback" }), { id: "roll-back" }), ask, own && command(twin)];
 }
 
 async function stop(own, act) {
@@ -118,7 +119,7 @@ function table({ versions }, act) {
       make("td", {}, ...actions(version, act)),
     ),
   );
-  return make("div.scroll", {}, make("table.versions", {}, make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text || make("span.unseen", {}, "Do"))))), make("tbody", {}, ...rows)));
+  return make("div.scroll", {}, make("table.versions", {}, make("thead", {}, make("tr", {}, ...head.map((text, place) => make(`th${place > 1 && place < 6 ? ".n" : ""}`, { scope: "col" }, text || make("span.unseen", {}, "Do"))))), make("tbody", {}, ...rows)));
 }
 
 const ROLES = { stable: "stable", canary: "on trial", shadow: "running along" };
