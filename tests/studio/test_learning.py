@@ -1,4 +1,4 @@
-"""Learning by itself, to the numbers of `train`; what is known of photos; and out into the world."""
+"""Learning by itself, to the numbers of `train`; what is known of photos; out into the world."""
 
 import shutil
 
@@ -251,9 +251,9 @@ def test_a_brain_goes_live_is_promoted_and_rolled_back(page):
     told = page.post("/api/serve", action="start", port=0)
     assert told["state"] == "on"
     first = page.post("/api/serve", action="upload", run=runs[-1])["number"]
-    second = page.post(
-        "/api/serve", action="upload", run=runs[0], role="canary", percent=50
-    )["number"]
+    second = page.post("/api/serve", action="upload", run=runs[0], role="canary", percent=50)[
+        "number"
+    ]
     told = page.get("/api/serve")
     assert (told["route"]["stable"], told["route"]["canary"]) == (first, second)
     reply = httpx.post(
