@@ -20,6 +20,8 @@ NAMES = (
     "train_vs_keras",
     "mind",
     "serving",
+    "export",
+    "receipts",
 )
 
 
