@@ -7,7 +7,7 @@ MINIMAL := .venv-clients-minimal
 CLUSTER := .venv-cluster
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
-.PHONY: install clients test lint types imports unit smoke docs demo bench protocols lock clean
+.PHONY: install clients browser test lint types imports unit smoke docs demo bench protocols lock clean
 
 install: $(VENV)/installed
 
@@ -36,6 +36,13 @@ $(CLUSTER)/installed: requirements-cluster.lock
 	$(CLUSTER)/bin/python $(PIP_INSTALL) requirements-cluster.lock
 	touch $@
 
+# Pages are tested in a real browser. Where there is none and it cannot be installed, these tests skip.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	|| (test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null) \
+	|| echo "no Chromium here: tests of pages will be skipped"
+
 test: lint types imports unit
 
 lint: install
@@ -48,7 +55,7 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
-unit: install clients
+unit: install clients browser
 	rm -f .coverage .coverage.*
 	NINEBRAINS_TEST_CLIENTS=needed $(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet

@@ -20,6 +20,9 @@ NAMES = (
     "train_vs_keras",
     "mind",
     "serving",
+    "export",
+    "receipts",
+    "studio",
 )
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ninebrains.places import write_bytes
+from benchmarks.pages import put_between_marks
 
 Row = Mapping[str, object]
-
-_BEGIN, _END = "<!-- trunk_probe: written by benchmarks/trunk_probe.py -->", "<!-- /trunk_probe -->"
 
 
 def table(rows: Sequence[Row], missing: Iterable[str]) -> str:
@@ -37,10 +35,4 @@ def write_table(rows: Sequence[Row], missing: Iterable[str], page: Path) -> None
     Raises:
         SystemExit: the page has no place for it.
     """
-    text = page.read_text()
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise SystemExit(f"{page.name} has no {_BEGIN} followed by {_END}")
-    new = f"{before}{begin}\n\n{table(rows, missing)}\n\n{end}{after}"
-    write_bytes(page, new.encode())
+    put_between_marks(page, "trunk_probe", table(rows, missing))

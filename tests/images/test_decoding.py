@@ -204,6 +204,13 @@ def test_a_large_jpeg_is_reduced_while_decoding_but_never_below_twice_the_target
         assert (pixels.shape[1], pixels.shape[0]) == expected
 
 
+def test_a_large_cmyk_jpeg_of_odd_size_is_reduced_too():
+    data = encode(scene(2001, 1203).convert("CMYK"), "JPEG", quality=90)
+    pixels, info = decode(data, at_least=(100, 100))
+    assert (info.width, info.height) == (2001, 1203)
+    assert (pixels.shape[1], pixels.shape[0]) == (501, 301)
+
+
 def test_limits_are_checked_from_the_header():
     data = encode(scene(400, 300), "PNG")
     with pytest.raises(PhotoError, match=r"400 x 300 = 120,000 pixels.*limit of 100,000"):

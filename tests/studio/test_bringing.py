@@ -37,9 +37,7 @@ class Project:
     def upload(self, name, data, *, folders=False):
         path = self.folder.root / "incoming"
         path.write_bytes(data)
-        return self.take(
-            open_uploads([Upload(name, path)], self.intake.limits, folders=folders)
-        )
+        return self.take(open_uploads([Upload(name, path)], self.intake.limits, folders=folders))
 
     def photos(self):
         with self.database.reading() as connection:

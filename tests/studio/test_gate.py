@@ -181,7 +181,17 @@ def test_a_shared_studio_takes_a_password_over_tls(tmp_path, studio_home):
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate),
+            *(
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-keyout",
+                key,
+                "-out",
+                certificate,
+            ),
             *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
         ],
         check=True,

@@ -197,8 +197,7 @@ database.close()
 """
     command = [sys.executable, "-c", program, str(database.path)]
     running = [
-        subprocess.Popen([*command, photo, str(label)])
-        for photo, label in (("1", cat), ("2", dog))
+        subprocess.Popen([*command, photo, str(label)]) for photo, label in (("1", cat), ("2", dog))
     ]
     assert [process.wait(timeout=60) for process in running] == [0, 0]
     with database.reading() as connection:

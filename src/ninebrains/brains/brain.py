@@ -363,6 +363,30 @@ class Brain:
             reason = error.errors(include_url=False)[0]["msg"]
             raise BrainError(f"label {label!r} cannot be named {name!r}: {reason}") from error
 
+    def to_keras(self) -> Any:  # noqa: ANN401 - keras has no types
+        """The same network as a functional Keras 3 model, for those who want to go on there.
+
+        It takes photos as this brain's contract makes them, `uint8[N, H, W, 3]`, and gives a
+        dictionary of the brain's outputs. Labels and contract stay with the brain. What its `save`
+        writes holds no code, so `keras.saving.load_model` reads it in safe mode.
+
+        Returns:
+            A `keras.Model`.
+
+        Raises:
+            BrainError: the network has operators that cannot be turned into Keras; see
+                `bridging.to_keras`.
+            ExtraError: Keras is not installed.
+
+        Example:
+            >>> model = brain.to_keras()  # doctest: +SKIP
+            >>> model(nb.prepare("cat.jpg", brain.contract)[None])["scores"]  # doctest: +SKIP
+        """
+        from ninebrains.brains.graph import unpack
+        from ninebrains.bridging import to_keras
+
+        return to_keras(unpack(self.graph.held()))
+
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the brain: to one file if the name ends in `.brain`, else to a folder.
 

@@ -31,7 +31,10 @@ def export(
             metavar="BRAIN...",
         ),
     ],
-    to: Annotated[str, typer.Option(help="onnx, litert, saved_model, openvino, coreml or web.")],
+    to: Annotated[
+        Optional[str],
+        typer.Option(help="onnx, litert, saved_model, openvino, coreml or web."),
+    ] = None,
     out: Annotated[
         Optional[Path], typer.Option("--out", "-o", help="Folder; default NAME-TARGET.")
     ] = None,
@@ -52,23 +55,72 @@ def export(
         float, typer.Option(min=0.0, max=1.0, help="Same answers asked for, in floats.")
     ] = 0.99,
     max_drop: Annotated[
-        str, typer.Option(help="The most accuracy that 8 bits may lose, such as 1% or 0.01.")
-    ] = "1%",
+        Optional[str],
+        typer.Option(
+            help="The most accuracy that 8 bits may lose, such as 1% or 0.01; 1% by default. "
+            "Under a budget also what may be lost in all."
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse when the photos are too few to tell.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Which photos are calibrated on.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace an older export.")] = False,
+    max_ms: Annotated[
+        Optional[float],
+        typer.Option(help="Choose trunk, size and precision: at most so many ms a photo here."),
+    ] = None,
+    max_mb: Annotated[
+        Optional[float], typer.Option(help="Likewise: at most so many megabytes.")
+    ] = None,
+    runtime: Annotated[
+        Optional[str],
+        typer.Option(help="What to choose for: onnx (default), litert or openvino."),
+    ] = None,
+    trunk: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Choose among these trunks only; all that are kept by default."),
+    ] = None,
+    plot: Annotated[
+        Optional[Path], typer.Option(help="Write what was measured to an HTML page.")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Export a brain to another runtime, and prove on photos that it answers the same."""
+    """Export a brain to another runtime, and prove on photos that it answers the same.
+
+    With --max-ms, --max-mb, --runtime or --trunk it is measured which trunk, size of photos and
+    precision is the best that fits, on the photos that the brain learnt from; that is exported.
+    """
     from ninebrains.brains.manifest import name_from
     from ninebrains.cli.console import print_json
+    from ninebrains.errors import ExportError
     from ninebrains.exporting import ExportRecipe, Gate
     from ninebrains.exporting import export as make
 
-    gate = Gate(agreement=least_agreement, lost=share(max_drop, "--max-drop"), is_strict=strict)
+    lost = share(max_drop or "1%", "--max-drop")
+    gate = Gate(agreement=least_agreement, lost=lost, is_strict=strict)
     stem = name_from(Path(brains[0]).name.removesuffix(".brain").replace("@", "-"))
+    if max_ms is not None or max_mb is not None or runtime or trunk or plot:
+        from ninebrains.cli.budgets import Asked, export_within
+        from ninebrains.exporting.choosing import Budget, Scope
+
+        if to is not None and runtime not in (None, to):
+            raise ExportError(f"--to {to} and --runtime {runtime} disagree; give one of them")
+        chosen_for = runtime or to or "onnx"
+        export_within(
+            brains,
+            out or Path(f"{stem}-{chosen_for}"),
+            Budget(max_ms, max_mb, None if max_drop is None else lost),
+            Scope(chosen_for, tuple(trunk or ()), _precision(precision), photos),
+            ExportRecipe(calibrate=calibrate, opset=opset, gate=gate, seed=seed),
+            Asked(plot=plot, force=force, as_json=as_json),
+        )
+        return
+    if to is None:
+        raise ExportError(
+            "say where to with --to onnx, litert, saved_model, openvino, coreml or web; or give a "
+            "budget with --max-ms or --max-mb"
+        )
     made = make(
         brains,
         to,
@@ -80,9 +132,11 @@ def export(
         tell=None if as_json else lambda line: typer.echo(line, err=True),
     )
     if as_json:
-        print_json({"folder": str(made.folder), "notes": list(made.notes), **_plain(made.receipts)})
+        print_json(
+            {"folder": str(made.folder), "notes": list(made.notes), **plain_receipts(made.receipts)}
+        )
     else:
-        _print(made)
+        print_export(made)
 
 
 @app.command("verify")
@@ -105,7 +159,13 @@ def verify(
 
     found = check(folder, photos, brain=load(brain) if brain else None)
     if as_json:
-        print_json({"folder": str(folder), "stored": _plain(found.stored), **_plain(found.again)})
+        print_json(
+            {
+                "folder": str(folder),
+                "stored": plain_receipts(found.stored),
+                **plain_receipts(found.again),
+            }
+        )
     else:
         typer.echo(f"{folder}: all {len(found.stored[0].files)} files are as the receipt says")
         for receipt in found.again or found.stored:
@@ -158,11 +218,13 @@ def _precision(text: str | None) -> Precision | None:
     raise ExportError(f"--precision is one of {', '.join(PRECISIONS)}, not {text!r}")
 
 
-def _plain(receipts: tuple[Receipt, ...]) -> dict[str, object]:
+def plain_receipts(receipts: tuple[Receipt, ...]) -> dict[str, object]:
+    """For programs."""
     return {"receipts": [one.model_dump(mode="json", exclude={"files"}) for one in receipts]}
 
 
-def _print(made: Export) -> None:
+def print_export(made: Export) -> None:
+    """What was made, for people."""
     for receipt in made.receipts:
         _print_summary(receipt)
     for note in made.notes:

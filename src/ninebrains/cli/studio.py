@@ -39,12 +39,13 @@ def studio(
 ) -> None:
     """Open a page to label photos, train on them, look at errors, and put brains to work."""
     with needing_serving("studio"):
-        from ninebrains.studio.serving import Access, run_studio
-
         import granian  # noqa: F401 - named here, so that it is missed here
+        import httpx  # noqa: F401
         import orjson  # noqa: F401
         import python_multipart  # noqa: F401
         import starlette  # noqa: F401
+
+        from ninebrains.studio.serving import Access, run_studio
     access = Access(
         host=host,
         port=port,

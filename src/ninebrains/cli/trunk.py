@@ -22,7 +22,13 @@ _MIB = 1024**2
 
 @app.command("add")
 def add(
-    model: Annotated[Path, typer.Argument(help="An ONNX image classifier.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An image classifier: an ONNX file, a Keras file (.keras, .h5), or one of Keras's "
+            "applications, such as keras:MobileNetV2 or 'keras:MobileNet?alpha=0.25'."
+        ),
+    ],
     *,
     name: Annotated[str, typer.Option(help="Under which the trunk is kept.")],
     size: Annotated[
@@ -40,16 +46,20 @@ def add(
     color: Annotated[
         str | None, typer.Option(help="Channel order that the model reads: rgb or bgr.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights of a Keras application (.h5). Without, Keras downloads them."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Turn an ONNX classifier into a trunk, check that its features are the same, and keep it."""
+    """Turn a classifier into a trunk, check that its features are the same, and keep it."""
     from ninebrains.trunks import add_trunk, import_trunk, summarise
     from ninebrains.trunks.store import check_own_name
 
     check_own_name(name)
     overrides = _overrides(size=size, fit=fit, mean=mean, std=std, layout=layout, color=color)
-    add_trunk(import_trunk(model, name, overrides), replace=replace)
+    add_trunk(import_trunk(model, name, overrides, weights=weights), replace=replace)
     show_summary(summarise(name), as_json=as_json)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ninebrains.cli import brain, data, export, feedback, keys, trunk
-from ninebrains.cli.bench import bench
+from ninebrains.cli import bench, brain, data, export, feedback, keys, trunk
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
 from ninebrains.cli.evaluate import evaluate
@@ -30,7 +29,7 @@ for verb in (train, predict, evaluate, report):
 app.command(cls=SeveralWords)(run)
 app.command()(serve)
 app.command()(studio)
-app.command()(bench)
+app.add_typer(bench.app, name="bench")
 app.command()(tune)
 app.add_typer(export.app, name="export")
 app.add_typer(trunk.app, name="trunk")

@@ -29,6 +29,7 @@ class Answers:
         runner: what computed them, for people.
         packages: versions of what computed them.
         memory_mib: the most that its process held, where that is known.
+        not_run: parts of it that something else stood in for, and why.
     """
 
     places: npt.NDArray[np.int64]
@@ -38,6 +39,7 @@ class Answers:
     runner: str
     packages: Mapping[str, str] = field(default_factory=dict)
     memory_mib: float | None = None
+    not_run: tuple[str, ...] = ()
 
     def at(self, places: npt.NDArray[np.int64]) -> dict[str, Floats]:
         """The outputs on these places only, all of which it must have."""

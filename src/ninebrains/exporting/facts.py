@@ -32,14 +32,17 @@ def receipt_name(place: int, suffix: str) -> str:
 def describe(
     brains: tuple[Brain, ...], target: str, precision: Precision, outputs: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The content of `export.json`; of several brains the first, and the names of all."""
+    """The content of `export.json`; of several brains the first, and who they all are."""
     brain = brains[0]
     return {
         "schema_version": 1,
         "name": brain.name,
         "version": brain.version,
         "graph": brain.graph.hash,
-        "brains": [f"{one.name}@{one.version}" for one in brains],
+        "brains": [
+            {"name": one.name, "version": one.version, "outputs": list(one.outputs)}
+            for one in brains
+        ],
         "task": brain.task,
         "target": target,
         "precision": precision,

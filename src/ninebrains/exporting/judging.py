@@ -10,7 +10,7 @@ from ninebrains.exporting.receipt import Agreement, Quality, Verdict
 from ninebrains.exporting.target import Precision
 
 FEW_PHOTOS = 30
-NEGLIGIBLE = 0.01  # a score that moves by less is the same for all that it is used for
+NEGLIGIBLE = 0.02  # a score that moves by less is the same for all that it is used for
 
 
 @dataclass(frozen=True)

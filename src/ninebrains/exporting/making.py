@@ -81,24 +81,34 @@ def make(work: Work, folder: Path) -> tuple[Receipt, ...]:
     return receipts
 
 
-def _build(work: Work, folder: Path, effort: int) -> Built:
-    for entry in folder.iterdir():  # of the step before
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    job = Job(work.brains, work.precision, work.calibration, work.opset, effort)
+def build_artefact(target: Target, job: Job, folder: Path) -> Built:
+    """Build an artefact into an empty folder, with its facts and its runner beside it.
+
+    Raises:
+        BrainError: the brain holds what the target cannot take.
+        ExportError: the target failed in another way.
+    """
     try:
-        built = work.target.build(job, folder)
+        built = target.build(job, folder)
     except (NinebrainsError, OSError, MemoryError):
         raise
     except Exception as error:
         raise ExportError(
-            f"{work.target.title} could not be made from {work.brains[0].name}: "
+            f"{target.title} could not be made from {job.brains[0].name}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    facts = describe(work.brains, work.target.name, work.precision, built.outputs)
+    facts = describe(job.brains, target.name, job.precision, built.outputs)
     write_bytes(folder / FACTS, json.dumps(facts, indent=1).encode())
-    write_labels(work.brains[0], folder)
-    write_runner(work.target.runtime, folder)
+    write_labels(job.brains[0], folder)
+    write_runner(target.runtime, folder)
     return built
+
+
+def _build(work: Work, folder: Path, effort: int) -> Built:
+    for entry in folder.iterdir():  # of the step before
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    job = Job(work.brains, work.precision, work.calibration, work.opset, effort)
+    return build_artefact(work.target, job, folder)
 
 
 def _receive(

@@ -31,7 +31,8 @@ def _rows(receipt: Receipt) -> Iterator[tuple[str, str]]:
     if cost.memory_mib is not None:
         yield "Memory", f"{cost.memory_mib:.0f} MiB at the most, Python and the runtime included"
     yield "Outputs", ", ".join(receipt.outputs)
-    yield "Machine", ", ".join(receipt.machine.values())
+    machine = receipt.machine
+    yield "Machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"
     versions = ", ".join(f"{name} {version}" for name, version in receipt.packages.items())
     yield from [("Versions", versions)] if versions else []
     yield "Brain's graph", receipt.brain.graph

@@ -77,7 +77,7 @@ def held_out(brain: Brain) -> Proof:
     outcomes = [outcome for outcome in record.outcomes if outcome.split == "test"]
     if not outcomes:
         raise DataError(f"no photos were held out when {brain.name} was trained. {_HOW}.")
-    present = [outcome for outcome in outcomes if _is_unchanged(record, outcome)]
+    present = [outcome for outcome in outcomes if is_unchanged(record, outcome)]
     if not present:
         raise DataError(
             f"the {len(outcomes)} held-out photos of {brain.name} are gone from {record.root}, or "
@@ -93,7 +93,8 @@ def held_out(brain: Brain) -> Proof:
     )
 
 
-def _is_unchanged(record: Record, outcome: Outcome) -> bool:
+def is_unchanged(record: Record, outcome: Outcome) -> bool:
+    """Whether a photo that training saw is still there, and the same to the byte."""
     try:
         data = read_photo(Path(record.root, outcome.path))
     except PhotoError:
@@ -118,7 +119,7 @@ def from_folder(brain: Brain, folder: Path) -> Proof:
     """
     notes: list[str] = []
     try:
-        dataset = _labelled(brain, folder)
+        dataset = labelled(brain, folder)
         names = [label.name for label in brain.labels]
         targets: Targets | None = np.asarray(
             make_targets(brain.task, dataset.photos, names).matrix, np.float64
@@ -137,7 +138,12 @@ def from_folder(brain: Brain, folder: Path) -> Proof:
     )
 
 
-def _labelled(brain: Brain, folder: Path) -> Dataset:
+def labelled(brain: Brain, folder: Path) -> Dataset:
+    """The photos of a folder or table, in the brain's own labels.
+
+    Raises:
+        DataError: they have no labels, or none that the brain knows.
+    """
     dataset = read_dataset(folder)
     if dataset.task not in (None, brain.task):
         dataset = read_dataset(folder, brain.task)
@@ -170,7 +176,7 @@ def calibration_photos(brain: Brain, folder: Path | None, seed: int) -> Pixels:
         DataError: there are fewer than `LEAST_CALIBRATION` that can be read.
     """
     if folder is not None:
-        paths = [photo.path for photo in find_photos([folder]).photos]
+        paths = calibration_paths(folder)
         where = f"in {folder}"
     else:
         record = load_record(brain.graph.hash)
@@ -178,8 +184,28 @@ def calibration_photos(brain: Brain, folder: Path | None, seed: int) -> Pixels:
         root = record.root if record else ""
         paths = [Path(root, outcome.path) for outcome in outcomes if outcome.split == "train"]
         where = f"that {brain.name} was trained on and that are still here"
+    return read_calibration(paths, brain.contract, seed, where)
+
+
+def calibration_paths(folder: Path) -> list[Path]:
+    """The photos of a folder that was given to calibrate on."""
+    return [photo.path for photo in find_photos([folder]).photos]
+
+
+def read_calibration(paths: Sequence[Path], contract: Contract, seed: int, where: str) -> Pixels:
+    """Some of these photos as the network sees them, uint8[n, H, W, 3].
+
+    Args:
+        paths: of the photos.
+        contract: of the network.
+        seed: decides which are taken of more than `MOST_CALIBRATION`.
+        where: what they are, for the error; follows "got n readable photos".
+
+    Raises:
+        DataError: there are fewer than `LEAST_CALIBRATION` that can be read.
+    """
     order = np.random.default_rng(seed).permutation(len(paths))[:MOST_CALIBRATION]
-    pixels = list(_prepared([paths[row] for row in order], brain.contract))
+    pixels = list(_prepared([paths[row] for row in order], contract))
     if len(pixels) < LEAST_CALIBRATION:
         raise DataError(
             f"got {len(pixels)} readable photos {where}; calibration for int8 needs "

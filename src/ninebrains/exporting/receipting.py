@@ -106,6 +106,7 @@ def make_receipt(
         update={
             "runner": theirs.runner,
             "packages": dict(theirs.packages),
+            "not_run": [*built.not_run, *theirs.not_run],
             "photos": compared.photos,
             "agreement": agreement,
             "quality": quality,

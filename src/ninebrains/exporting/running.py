@@ -39,25 +39,37 @@ def ask_runner(folder: Path, runtime: str, photos: Sequence[Path]) -> Answers:
     """
     paths = b"".join(os.fsencode(photo.absolute()) + b"\0" for photo in photos)
     with tempfile.TemporaryDirectory() as scratch:
-        for name, data in runner_files(runtime).items():
-            if not (folder / name).is_file() or (folder / name).read_bytes() != data:
-                raise ExportError(
-                    f"{folder / name} is not the script that this version of Ninebrains writes, "
-                    "so it is not run here. Export again."
-                )
-            Path(scratch, name).write_bytes(data)
-        driver = Path(scratch, "drive.py")
-        scripts = resources.files("ninebrains.exporting.runners")
-        driver.write_bytes(scripts.joinpath("drive.py").read_bytes())
+        driver = put_scripts(folder, runtime, "drive.py", Path(scratch))
         out = Path(scratch, "answers.npz")
         # Isolated: nothing of this process's environment or folder gets onto its path.
         command = [sys.executable, "-I", str(driver), scratch, str(folder.absolute()), str(out)]
         done = _run(command, paths, _SECONDS_TO_START + _SECONDS_A_PHOTO * len(photos), folder)
         if done.returncode != 0 or not out.is_file():
             raise ExportError(
-                f"the export in {folder} cannot be run: {_complaint(done.stderr, done.returncode)}"
+                f"the export in {folder} cannot be run: {complaint(done.stderr, done.returncode)}"
             )
         return _read(out)
+
+
+def put_scripts(folder: Path, runtime: str, driver: str, scratch: Path) -> Path:
+    """Put our own copies of an export's scripts into `scratch`, and a driver that uses them.
+
+    Returns:
+        The driver's path.
+
+    Raises:
+        ExportError: the scripts in the export's folder are others.
+    """
+    for name, data in runner_files(runtime).items():
+        if not (folder / name).is_file() or (folder / name).read_bytes() != data:
+            raise ExportError(
+                f"{folder / name} is not the script that this version of Ninebrains writes, so it "
+                "is not run here. Export again."
+            )
+        Path(scratch, name).write_bytes(data)
+    path = Path(scratch, driver)
+    path.write_bytes(resources.files("ninebrains.exporting.runners").joinpath(driver).read_bytes())
+    return path
 
 
 def _run(
@@ -71,7 +83,7 @@ def _run(
         raise ExportError(f"the export in {folder} gave no answers for {seconds:.0f} s") from None
 
 
-def _complaint(stderr: bytes, code: int) -> str:
+def complaint(stderr: bytes, code: int) -> str:
     """The last line of what it said, which names the error."""
     lines = stderr.decode(errors="replace").strip().splitlines()
     said = next((line for line in reversed(lines) if line.strip()), "")

@@ -92,7 +92,8 @@ def decode(
         pixels = _decode_jpeg(data, factor) if info.format in ("JPEG", "MPO") else None
         if pixels is None:
             if info.format in ("JPEG", "MPO") and factor > 1:
-                image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
+                # Rounded down: Pillow reduces by no more than leaves at least this.
+                image.draft("RGB", (image.width // factor, image.height // factor))
             pixels = _rgb_pixels(image)
     return _upright(pixels, orientation), info
 

@@ -44,10 +44,11 @@ class Frame:
     across: Axis
     up: Axis
     height: int = _HEIGHT
+    width: int = _WIDTH
 
     def x(self, value: float) -> float:
         """SVG x of a value."""
-        return round(_LEFT + self.across.place(value) * (_WIDTH - _LEFT - _RIGHT), 1)
+        return round(_LEFT + self.across.place(value) * (self.width - _LEFT - _RIGHT), 1)
 
     def y(self, value: float) -> float:
         """SVG y of a value; it grows downwards."""
@@ -61,16 +62,16 @@ class Frame:
 
     def draw(self, marks: Iterable[Markup], description: str) -> Markup:
         """The whole chart: grid, axes and marks."""
-        base, right = self.height - _BOTTOM, _WIDTH - _RIGHT
+        base, right = self.height - _BOTTOM, self.width - _RIGHT
         parts = [
             Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
                 _LEFT, right, self.y(value), self.y(value)
             )
-            + _text(_LEFT - 8, self.y(value) + 4, name, "end")
+            + text(_LEFT - 8, self.y(value) + 4, name, "end")
             for value, name in self.up.ticks
         ]
         parts += [
-            _text(self.x(value), base + 17, name, "middle") for value, name in self.across.ticks
+            text(self.x(value), base + 17, name, "middle") for value, name in self.across.ticks
         ]
         parts += marks
         middle = (base + _TOP) / 2
@@ -78,12 +79,12 @@ class Frame:
             Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
                 _LEFT, right, base, base
             ),
-            _text((_LEFT + right) / 2, self.height - 6, self.across.title, "middle"),
+            text((_LEFT + right) / 2, self.height - 6, self.across.title, "middle"),
             Markup('<g transform="rotate(-90 12 {})">{}</g>').format(
-                middle, _text(12, middle + 4, self.up.title, "middle")
+                middle, text(12, middle + 4, self.up.title, "middle")
             ),
         ]
-        return _svg(Markup("").join(parts), _WIDTH, self.height, description)
+        return _svg(Markup("").join(parts), self.width, self.height, description)
 
 
 def _svg(content: Markup, width: int, height: int, description: str) -> Markup:
@@ -93,9 +94,14 @@ def _svg(content: Markup, width: int, height: int, description: str) -> Markup:
     ).format(width, height, description, content)
 
 
-def _text(x: float, y: float, content: str, anchor: str) -> Markup:
-    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        round(x, 1), round(y, 1), anchor, escape(content)
+def text(x: float, y: float, content: str, anchor: str, kind: str = "") -> Markup:
+    """Some words at a place; `kind` is a class of the style sheet."""
+    return Markup('<text{} x="{}" y="{}" text-anchor="{}">{}</text>').format(
+        Markup(' class="{}"').format(kind) if kind else "",
+        round(x, 1),
+        round(y, 1),
+        anchor,
+        escape(content),
     )
 
 
@@ -115,13 +121,15 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def _shares(low: float, high: float, title: str) -> Axis:
+def shares(low: float, high: float, title: str) -> Axis:
+    """An axis of shares."""
     values = ticks(low, high)
     digits = 0 if all(abs(100 * value - round(100 * value)) < 1e-6 for value in values) else 1
     return Axis(low, high, title, [(value, percent(value, digits)) for value in values])
 
 
-def _numbers(low: float, high: float, title: str) -> Axis:
+def numbers(low: float, high: float, title: str) -> Axis:
+    """An axis of numbers."""
     return Axis(low, high, title, [(value, f"{value:g}") for value in ticks(low, high)])
 
 
@@ -153,8 +161,8 @@ def interval(estimate: Estimate, baseline: float | None) -> Markup:
             round(max(x(estimate.high) - x(estimate.low), 2.0), 1),
         ),
         Markup('<circle class="dot" cx="{}" cy="{}" r="6"/>').format(x(estimate.value), middle),
-        _text(left, middle + 28, percent(0.0, 0), "start"),
-        _text(right, middle + 28, percent(1.0, 0), "end"),
+        text(left, middle + 28, percent(0.0, 0), "start"),
+        text(right, middle + 28, percent(1.0, 0), "end"),
     ]
     spoken = (
         f"{percent(estimate.value)}, with 95 % certainty between {percent(estimate.low)} and "
@@ -166,7 +174,7 @@ def interval(estimate: Estimate, baseline: float | None) -> Markup:
             Markup('<line class="guess" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
                 at, middle - 12, middle + 14
             ),
-            _text(min(max(at, 100), 300), middle + 28, f"guessing: {percent(baseline)}", "middle"),
+            text(min(max(at, 100), 300), middle + 28, f"guessing: {percent(baseline)}", "middle"),
         ]
         spoken += f"; guessing reaches {percent(baseline)}"
     return _svg(Markup("").join(parts), 400, 60, spoken)
@@ -174,8 +182,8 @@ def interval(estimate: Estimate, baseline: float | None) -> Markup:
 
 def reliability(bins: Sequence[CalibrationBin]) -> Markup:
     """How often a score was right: a dot a bin, its area the number of photos."""
-    up = _shares(0.0, 1.0, "was right")
-    frame = Frame(_shares(0.0, 1.0, "said to be sure"), up)
+    up = shares(0.0, 1.0, "was right")
+    frame = Frame(shares(0.0, 1.0, "said to be sure"), up)
     most = max((item.count for item in bins), default=1)
     marks = [
         Markup('<line class="ideal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
@@ -215,7 +223,7 @@ def learning_curve(curve: LearningCurve) -> Markup:
         logarithmic=True,
     )
     title = {"accuracy": "accuracy", "r2": "R²"}.get(curve.measure, "average precision")
-    up = _shares(low - room, min(high + room, 1.0 + room / 2), title)
+    up = shares(low - room, min(high + room, 1.0 + room / 2), title)
     frame = Frame(across, up)
     ahead = [curve.points[-1], *curve.forecast] if curve.points else list(curve.forecast)
     marks = [
@@ -264,7 +272,7 @@ def scatter(pairs: Sequence[tuple[float, float]]) -> Markup:
     low, high = min(min(pair) for pair in pairs), max(max(pair) for pair in pairs)
     room = 0.05 * (high - low) or 1.0
     low, high = low - room, high + room
-    frame = Frame(_numbers(low, high, "given"), _numbers(low, high, "answered"))
+    frame = Frame(numbers(low, high, "given"), numbers(low, high, "answered"))
     marks = [
         Markup('<line class="ideal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
             frame.x(low), frame.y(low), frame.x(high), frame.y(high)
@@ -285,7 +293,7 @@ def histogram(errors: Sequence[float]) -> Markup:
     for error in errors:
         counts[min(int((error / widest + 1) / 2 * num_bins), num_bins - 1)] += 1
     frame = Frame(
-        _numbers(-widest, widest, "answered less given"), _numbers(0, max(counts), "photos")
+        numbers(-widest, widest, "answered less given"), numbers(0, max(counts), "photos")
     )
     width = 2 * widest / num_bins
     marks = []

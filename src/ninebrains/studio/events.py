@@ -43,7 +43,7 @@ class Events:
         self._lock = threading.Lock()
         self._listeners: dict[asyncio.Queue[Event | None], asyncio.AbstractEventLoop] = {}
 
-    def tell(self, kind: str, /, **data: Any) -> None:
+    def tell(self, kind: str, /, **data: object) -> None:
         """Tell all pages of something."""
         with self._lock:
             self._number += 1

@@ -1,4 +1,4 @@
-"""Work that takes longer than a request: one after the other, with progress, and to be cancelled."""
+"""Work that takes longer than a request: one piece after the other, with progress and an end."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Jobs:
                 job.state = "cancelled"
             except NinebrainsError as error:
                 job.state, job.error = "failed", str(error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - later jobs must still be done
                 job.state = "failed"
                 job.error = f"internal error: {type(error).__name__}: {error}"
                 _log.exception("a job of the studio failed")

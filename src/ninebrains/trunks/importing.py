@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ from ninebrains.trunks.inputs import (
     fix_size,
     read_input,
 )
+from ninebrains.trunks.keras_networks import check_answers, is_keras, read_keras_network
+from ninebrains.trunks.normalising import Normalisation, recognise
 from ninebrains.trunks.patches import Patches
 from ninebrains.trunks.probing import probe
 from ninebrains.trunks.reading import read_model, sentence
@@ -45,45 +48,88 @@ if TYPE_CHECKING:
 
 
 def import_trunk(
-    path: str | os.PathLike[str], name: str, overrides: InputOverrides | None = None
+    path: str | os.PathLike[str],
+    name: str,
+    overrides: InputOverrides | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Trunk:
-    """Turn an image classifier or vision transformer in ONNX into a trunk, which is not yet kept.
+    """Turn an image classifier or vision transformer into a trunk, which is not yet kept.
 
     See `add_trunk` for keeping it.
 
     The same file with the same overrides gives the same trunk, bit for bit.
 
     Args:
-        path: the ONNX file; weights in other files lie in its folder.
+        path: the ONNX file; weights in other files lie in its folder. Or a Keras network: a
+            `.keras` or `.h5` file, or one of Keras's applications, such as `keras:MobileNetV2`.
         name: of the trunk.
         overrides: what the network does not say about its input.
+        weights: a file of weights for a Keras application. Without one, Keras downloads
+            ImageNet's.
 
     Raises:
         TrunkError: it is no such network, its input's form is not certain, or the trunk's features
             differ from the original's.
+        ExtraError: it is a Keras network, and Keras is not installed.
 
     Example:
         >>> import_trunk("resnet18.onnx", "resnet18").num_features  # doctest: +SKIP
         512
     """
     check_name(name)
-    path, overrides = Path(path), overrides or InputOverrides()
-    model, digest = read_model(path)
-    form = read_input(model, overrides, path.name)
+    overrides = overrides or InputOverrides()
+    if not is_keras(path):
+        if weights is not None:
+            raise TrunkError(
+                f"{os.fspath(path)} has its own weights; weights of their own go with one of "
+                "Keras's applications, such as keras:MobileNet."
+            )
+        model, digest = read_model(Path(path))
+        source = f"{Path(path).name} sha256:{digest}"
+        return _made(_Network(model, Path(path).name, source, None), name, overrides)[0]
+    found = read_keras_network(path, overrides.size, weights)
+    network = _Network(found.model, found.file_name, found.source, found.normalisation)
+    trunk, form, normalised = _made(network, name, overrides, from_keras=True)
+    check_answers(found, form, normalised)
+    return trunk
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A foreign network as it was read; what is known of its normalisation from elsewhere."""
+
+    model: onnx.ModelProto
+    file_name: str
+    source: str
+    normalisation: Normalisation | None
+
+
+def _made(
+    network: _Network, name: str, overrides: InputOverrides, *, from_keras: bool = False
+) -> tuple[Trunk, InputForm, npt.NDArray[Any]]:
+    """The trunk, its input's form, and the photos that it was checked with as the network's input.
+
+    Raises:
+        TrunkError: as for `import_trunk`.
+    """
+    model, file_name = network.model, network.file_name
+    form = read_input(model, overrides, file_name)
     fix_size(model, form)
-    settled = settle(model, form, path.name)
-    place = find_features(settled, form, path.name)
+    settled = settle(model, form, file_name)
+    place = find_features(settled, form, file_name)
     end = place.pooled if isinstance(place, Pooling) else place.tokens
-    check_work_up_to(model, form, [end], path.name)
-    normalisation = choose_normalisation(model, overrides, path.name)
+    check_work_up_to(model, form, [end], file_name)
+    known = network.normalisation if from_keras else recognise(model)
+    normalisation = choose_normalisation(known, overrides, file_name)
     try:
         changed = rewrite(settled, form, place, normalisation)
         num_features, *map_size = _map_shape(changed)
     except BrainError as error:
-        raise TrunkError(f"{path.name}: {sentence(error)}") from error
+        raise TrunkError(f"{file_name}: {sentence(error)}") from error
     if map_size[0] > form.contract.height or map_size[1] > form.contract.width:
         raise TrunkError(
-            f"the feature map of {path.name} has {map_size[0]}x{map_size[1]} places for photos of "
+            f"the feature map of {file_name} has {map_size[0]}x{map_size[1]} places for photos of "
             f"{form.contract.height}x{form.contract.width} pixels; expected no more places than "
             "pixels, as of an image classifier."
         )
@@ -95,12 +141,12 @@ def import_trunk(
         num_features=num_features,
         map_size=(map_size[0], map_size[1]),
         family=normalisation.family,
-        source=f"{path.name} sha256:{digest}",
+        source=network.source,
     )
     photos = checking_photos(form)
     normalised = prepared(photos, form, normalisation)
     _check_features(trunk, photos, _original_features(model, form, place, normalised))
-    return trunk
+    return trunk, form, normalised
 
 
 def check_name(name: str) -> None:

@@ -14,7 +14,6 @@ from ninebrains.trunks.normalising import (
     Triple,
     ask,
     from_mean_std,
-    recognise,
 )
 from ninebrains.trunks.wiring import Layout
 
@@ -146,14 +145,13 @@ def fix_size(model: onnx.ModelProto, form: InputForm) -> None:
 
 
 def choose_normalisation(
-    model: onnx.ModelProto, overrides: InputOverrides, file_name: str
+    known: Normalisation | None, overrides: InputOverrides, file_name: str
 ) -> Normalisation:
     """What the user says, else what the network's family prescribes.
 
     Raises:
         TrunkError: neither is known.
     """
-    known = recognise(model)
     if overrides.mean is not None and overrides.std is not None:
         color = overrides.color or "rgb"
         return from_mean_std(overrides.mean, overrides.std, color)

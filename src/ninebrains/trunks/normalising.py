@@ -71,6 +71,14 @@ def from_mean_std(
     )
 
 
+# What `preprocess_input` of Keras's applications does, by its own words for it.
+KERAS = {
+    "caffe": Normalisation("keras-caffe", (123.68, 116.779, 103.939), _ONE, "bgr"),
+    "tf": Normalisation("keras-tf", (127.5,) * 3, (127.5,) * 3),
+    "torch": from_mean_std(_IMAGENET_MEAN, _IMAGENET_STD, family="keras-torch"),
+}
+
+
 def recognise(model: onnx.ModelProto) -> Normalisation | None:
     """The normalisation of a network whose family is certain, or None.
 
@@ -82,7 +90,7 @@ def recognise(model: onnx.ModelProto) -> Normalisation | None:
         return Normalisation("inside", _ZERO, _ONE)
     steps, is_convolution = _first_steps(model)
     if steps is not None:
-        return _inside(*steps)
+        return inside(*steps)
     if not is_convolution:
         return None
     names = [tensor.name for tensor in model.graph.initializer]
@@ -108,8 +116,7 @@ def _is_torchvision(weights: list[str], names: list[str]) -> bool:
 
 def _keras(names: str) -> Normalisation | None:
     """By the names of Keras's own layers; architectures that share them are left unknown."""
-    tf_style = Normalisation("keras-tf", (127.5,) * 3, (127.5,) * 3)
-    caffe = Normalisation("keras-caffe", (123.68, 116.779, 103.939), _ONE, "bgr")
+    tf_style, caffe = KERAS["tf"], KERAS["caffe"]
     if re.search(
         r"conv_dw_1\b|conv_pw_13|expanded_conv_(depthwise|project)|mobilenet_?v?[12]", names, re.I
     ):
@@ -123,8 +130,13 @@ def _keras(names: str) -> Normalisation | None:
     return caffe if re.search(r"block5_conv[34]", names) else None
 
 
-def _inside(slope: Vector, shift: Vector) -> Normalisation | None:
-    """Normalisation by the network's own first steps, y = a x + b, if it is plain what x is."""
+def inside(slope: Vector, shift: Vector) -> Normalisation | None:
+    """Normalisation by the network's own first steps, y = a x + b, if it is plain what x is.
+
+    Args:
+        slope: a, for R, G and B.
+        shift: b, for R, G and B.
+    """
     fits = []
     for largest in (1.0, 255.0):
         spread, top = slope * largest, slope * largest + shift

@@ -44,9 +44,17 @@ def read_model(path: Path, *, may_mix: bool = False) -> tuple[onnx.ModelProto, s
     Raises:
         TrunkError: no ONNX model, too large, unsafe, or not repeatable.
     """
+    return take_model(_read_file(path), path, may_mix=may_mix)
+
+
+def take_model(data: bytes, path: Path, *, may_mix: bool = False) -> tuple[onnx.ModelProto, str]:
+    """As `read_model`, from the bytes of the file, which lies or would lie at `path`.
+
+    Raises:
+        TrunkError: as there.
+    """
     import onnx
 
-    data = _read_file(path)
     try:
         model = onnx.load_model_from_string(data)
         is_model = bool(model.graph.node) and bool(model.graph.input)

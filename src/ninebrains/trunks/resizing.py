@@ -174,10 +174,11 @@ def _check_nodes(
                 f"{what}: its operator 'Reshape' would make {list(new[result])} of "
                 f"{list(new[source])}; it was made for one size"
             )
-        if node.op_type in ("Slice", "Split") and new[source][2:] != new[result][2:]:
+        cuts = [shapes[source][2:] != shapes[result][2:] for shapes in (old, new)]
+        if node.op_type in ("Slice", "Split") and any(cuts):
             raise TrunkError(
-                f"{what}: its operator {node.op_type!r} cuts {list(new[result])} out of "
-                f"{list(new[source])}, which depends on the size"
+                f"{what}: its operator {node.op_type!r} cuts {list(old[result])} out of "
+                f"{list(old[source])}, which depends on the size"
             )
 
 

@@ -364,9 +364,9 @@ def test_compressed_requests_are_unpacked(client, name):
     [
         ("br", b"abc", 415),
         ("gzip", b"abc", 400),
-        ("gzip", gzip.compress(b"abc")[:-3], 400),
-        ("gzip", gzip.compress(b"{}") + b"more", 400),
-        ("gzip", gzip.compress(bytes(65 * 2**20)), 413),
+        ("gzip", gzip.compress(b"abc", mtime=0)[:-3], 400),
+        ("gzip", gzip.compress(b"{}", mtime=0) + b"more", 400),
+        ("gzip", gzip.compress(bytes(65 * 2**20), mtime=0), 413),
     ],
 )
 def test_what_cannot_be_unpacked_is_refused(client, encoding, body, status):

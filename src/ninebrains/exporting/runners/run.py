@@ -37,22 +37,28 @@ def memory_and_heat():
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1), max(heats, default=None)
 
 
-def bench(run, facts, runs):
-    """One row: photos a second after warm-up, percentiles in ms, memory, temperature."""
+def measure(run, facts, runs):
+    """Milliseconds of each of so many runs, on noise: what is in a photo does not matter here."""
     shape = (1, facts["contract"]["height"], facts["contract"]["width"], 3)
     pixels, times = np.random.default_rng(0).integers(0, 256, shape, np.uint8), []
-    for _ in range(max(5, runs // 10) + runs):
+    for _ in range(runs):
         start = time.perf_counter()
         run(pixels)
         times.append((time.perf_counter() - start) * 1000)
-    cuts = np.percentile(times[-runs:], (50, 90, 99)).round(3).tolist()
+    return times
+
+
+def figures(facts, times, threads):
+    """One row: photos a second, percentiles in ms, memory, temperature, and what measured it."""
+    cuts = np.percentile(times, (50, 90, 99)).round(3).tolist()
     row = {key: facts[key] for key in ("name", "version", "target", "precision")}
-    row |= {"runs": runs, "fps": round(1000 * runs / sum(times[-runs:]), 2)}
+    row |= {"runs": len(times), "threads": threads, "fps": round(1000 * len(times) / sum(times), 2)}
     row |= dict(zip(("p50_ms", "p90_ms", "p99_ms"), cuts, strict=True))
     row |= dict(zip(("memory_mib", "celsius"), memory_and_heat(), strict=True))
     row |= {"host": platform.node(), "machine": platform.machine(), "cores": os.cpu_count()}
-    runtimes = [f"{package} {version(package)}" for package in PACKAGES]
-    return row | {"system": platform.system(), "runtime": ", ".join(runtimes)}
+    row |= {"system": platform.system(), "python": platform.python_version()}
+    row |= {"runtime": ", ".join(f"{package} {version(package)}" for package in PACKAGES)}
+    return row | {"date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
 if __name__ == "__main__":
@@ -64,7 +70,9 @@ if __name__ == "__main__":
     facts = json.loads((HERE / "export.json").read_text("utf-8"))
     run = open_model(HERE, facts, asked.threads)
     if asked.bench:
-        print(json.dumps(bench(run, facts, asked.bench)))
+        measure(run, facts, max(5, asked.bench // 10))  # to be warm
+        times = measure(run, facts, asked.bench)
+        print(json.dumps(figures(facts, times, asked.threads)))
     for path in asked.photos:
         from contract import prepare
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ninebrains.brains.graph import unpack
 from ninebrains.errors import BrainError
 from ninebrains.exporting.answers import Answers
+from ninebrains.exporting.quantising import EFFORTS, quantise_with
 from ninebrains.exporting.running import ask_runner
 from ninebrains.exporting.target import Built, Job, Precision, Target
 from ninebrains.places import write_bytes
@@ -28,8 +29,8 @@ class OnnxTarget:
 
     name: str = "onnx"
     title: str = "ONNX"
-    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights")
-    efforts: tuple[str, ...] = ()
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights", "int8")
+    efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "onnx"
 
     def require(self, precision: Precision) -> None:
@@ -41,10 +42,14 @@ class OnnxTarget:
 
         brain = job.brain
         model = in_opset(unpack(brain.graph), job.opset)
+        notes: tuple[str, ...] = ()
         if job.precision == "fp16":
             model = store_fp16(model)
         elif job.precision == "int8-weights":
             model = store_int8_weights(model)
+        elif job.precision == "int8":
+            quantised = quantise_with(model, job.calibration, job.effort)
+            model, notes = quantised.model, quantised.notes
         if model.ByteSize() > _LARGEST_FILE:
             raise BrainError(
                 f"{brain.name} takes {model.ByteSize():,} bytes; one ONNX file holds "
@@ -54,7 +59,7 @@ class OnnxTarget:
         opset = next(entry.version for entry in model.opset_import if entry.domain == "")
         return Built(
             outputs=tuple(output.name for output in model.graph.output),
-            notes=(f"ONNX operator set {opset}, default domain only.",),
+            notes=(f"ONNX operator set {opset}, default domain only.", *notes),
         )
 
     def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:  # noqa: ARG002

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -141,8 +142,20 @@ def _matches(expected: Any, given: tuple[int, ...]) -> bool:  # noqa: ANN401 - a
     )
 
 
-@cache
-def _core() -> Any:  # noqa: ANN401 - openvino's types need openvino
+def import_openvino() -> Any:  # noqa: ANN401 - openvino's types need openvino
+    """The package `openvino`, kept from reporting its use.
+
+    Being imported, it would tell its maker, unless a file in the user's home says not to. Without
+    `openvino_telemetry`, which it and its quantiser NNCF do not insist on, there is nothing that
+    could send.
+    """
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("openvino_telemetry", None)  # Python's own sign that it cannot be imported
     import openvino
 
-    return openvino.Core()
+    return openvino
+
+
+@cache
+def _core() -> Any:  # noqa: ANN401 - openvino's types need openvino
+    return import_openvino().Core()

@@ -18,7 +18,7 @@ from ninebrains.trunks.inputs import (
     fix_size,
     read_input,
 )
-from ninebrains.trunks.normalising import Normalisation
+from ninebrains.trunks.normalising import Normalisation, recognise
 from ninebrains.trunks.reading import read_model, sentence
 from ninebrains.trunks.settling import settle
 from ninebrains.trunks.sizing import check_work_up_to, computed_from_pixels
@@ -73,7 +73,7 @@ def read_network(path: Path, overrides: InputOverrides, outputs: Sequence[str] |
     names = _keep_outputs(model, outputs, path.name)
     settled = settle(model, form, path.name)
     check_work_up_to(model, form, names, path.name)
-    normalisation = choose_normalisation(model, overrides, path.name)
+    normalisation = choose_normalisation(recognise(model), overrides, path.name)
     prefix = "network"
     while any(name.startswith(f"{prefix}/") for name in names):
         prefix += "_"

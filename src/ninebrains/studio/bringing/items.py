@@ -76,9 +76,9 @@ class Report:
 
 
 def shown_name(name: str) -> str:
-    """A sender's name for a file as it is kept: parts that lead elsewhere are left out.
+    r"""A sender's name for a file as it is kept: parts that lead elsewhere are left out.
 
-    >>> shown_name("..\\\\cats/./a.jpg")
+    >>> shown_name("..\\cats/./a.jpg")
     'cats/a.jpg'
     """
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]

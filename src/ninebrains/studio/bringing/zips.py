@@ -16,6 +16,7 @@ from ninebrains.studio.bringing.items import Item, is_system_file, label_from, s
 MOST_ENTRIES = 200_000
 _USUAL_RATIO = 50
 _FREE_BYTES = 2**30
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz")
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
     *(ValueError, UnicodeError, MemoryError),
@@ -81,12 +82,9 @@ def _look(
     name = shown_name(entry.filename)
     if entry.is_dir() or is_system_file(name):
         return None
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        return Problem(printable(name), "a link, which is not followed")
-    if entry.flag_bits & 0x1:
-        return Problem(printable(name), "locked with a password; make a zip without one")
-    if name.casefold().endswith((".zip", ".7z", ".rar", ".tar", ".gz", ".tgz")):
-        return Problem(printable(name), "an archive inside a zip is not opened; add it by itself")
+    reason = _why_not(entry, name)
+    if reason:
+        return Problem(printable(name), reason)
     try:
         # Here and not later: the file is read in one go from its beginning to its end.
         data = _read(archive, entry, limits, budget)
@@ -96,6 +94,17 @@ def _look(
         return Problem(printable(name), f"damaged inside the zip ({error})")
     label, part = label_from(name) if folders else (None, None)
     return Item(name, lambda: data, label=label, part=part, num_bytes=len(data))
+
+
+def _why_not(entry: zipfile.ZipInfo, name: str) -> str:
+    """Why an entry is not even read; empty where it is."""
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "a link, which is not followed"
+    if entry.flag_bits & 0x1:
+        return "locked with a password; make a zip without one"
+    if name.casefold().endswith(_ARCHIVES):
+        return "an archive inside a zip is not opened; add it by itself"
+    return ""
 
 
 def _read(

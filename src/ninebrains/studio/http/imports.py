@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from ninebrains.photos import Problem
+    from ninebrains.studio.bringing.items import Item
     from ninebrains.studio.jobs import Job
     from ninebrains.studio.studio import Studio
 
@@ -170,7 +172,7 @@ def _bring_uploads(
 
 def _bring(
     studio: Studio,
-    items: Any,
+    items: Callable[[], Iterable[Item | Problem | None]],
     source: str,
     job: Job,
     *,

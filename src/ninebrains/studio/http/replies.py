@@ -72,7 +72,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Respons
 )
 
 
-async def in_thread(work: Callable[..., _Value], *values: Any) -> _Value:
+async def in_thread(work: Callable[..., _Value], *values: object) -> _Value:
     """Do something that reads files or computes, beside other requests."""
     return await run_in_threadpool(work, *values)
 

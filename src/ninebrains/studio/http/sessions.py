@@ -91,7 +91,7 @@ class Sessions:
         if not session:
             return False
         with self._lock:
-            return self._sessions.get(_digest(session), 0.0) > time.time()
+            return bool(self._sessions.get(_digest(session), 0.0) > time.time())
 
     def _begin(self) -> str:
         session = secrets.token_urlsafe(32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from ninebrains.training.links import LINKS
 from ninebrains.training.recipe import Recipe
 from ninebrains.training.studying import Fitted, calm_algebra, fit_study, measure_study
 from ninebrains.training.training import Trained, beats_guessing, fit_extracted
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,8 @@ def extended(answers: Answers, lesson: Lesson, shelf: Shelf, ids: Sequence[int])
     order = np.argsort(np.concatenate([answers.ids, more]))
     num = len(more)
 
-    def joined(
-        old: npt.NDArray[np.generic], new: npt.NDArray[np.generic]
-    ) -> npt.NDArray[np.generic]:
-        both: npt.NDArray[np.generic] = np.concatenate([old, new])[order]
+    def joined(old: npt.NDArray[_Value], new: npt.NDArray[_Value]) -> npt.NDArray[_Value]:
+        both: npt.NDArray[_Value] = np.concatenate([old, new])[order]
         return both
 
     return replace(

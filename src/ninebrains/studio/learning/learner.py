@@ -170,7 +170,7 @@ class Learner:
                 continue  # something newer is there, and is taken up next
             except NinebrainsError as error:
                 self._tell(stage="idle", done=0, total=0, error=str(error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the next change may go well
                 _log.exception("learning failed")
                 self._tell(stage="idle", error=f"internal error: {type(error).__name__}: {error}")
 
@@ -190,7 +190,7 @@ class Learner:
         self._tell(is_up_to_date=key == self._kept)
         if not waiting:
             self._compute(shelf, situation.examples, version, "looking at labelled photos")
-            if key != self._kept and key != self._learnt:
+            if key not in (self._kept, self._learnt):
                 self._learn_quickly(situation, shelf, key)
         self._compute(shelf, situation.photos, version, "looking at all photos")
         self._look_for_copies(situation, shelf)
@@ -307,7 +307,7 @@ class Learner:
     def _learn_again(
         self, situation: Situation, shelf: Shelf, key: tuple[str, str], version: int
     ) -> None:
-        """What the last run knew, after a restart or an undo: same photos, same brain, no new run."""
+        """What the last run knew, after a restart or an undo: same photos, same brain."""
         lesson = self._lesson_in_full(situation, shelf, version)
         self.answers = answers_of(lesson, shelf, self._state.current_run or 0)
         self._lesson, self._learnt = lesson, key
@@ -326,7 +326,7 @@ class Learner:
         self._check(version)
         return lesson
 
-    def _tell(self, **changes: Any) -> None:
+    def _tell(self, **changes: object) -> None:
         """Take over what changed, and tell the pages unless they were told just now."""
         state, now = self._state, time.monotonic()
         is_progress = set(changes) <= {"stage", "done", "total"} and changes.get("stage") != "idle"

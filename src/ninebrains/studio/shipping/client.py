@@ -46,7 +46,7 @@ class HostClient:
         """Let the connections go."""
         self._http.close()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:  # noqa: ANN401 - what JSON holds
         """What the host says at a path, as plain values.
 
         Raises:
@@ -57,7 +57,7 @@ class HostClient:
         """
         return self._asked("GET", path)
 
-    def send(self, method: str, path: str, fields: Mapping[str, Any]) -> Any:
+    def send(self, method: str, path: str, fields: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Have the host change something; what it says then. Raises as `get`."""
         return self._asked(method, path, json=fields)
 
@@ -70,7 +70,7 @@ class HostClient:
         assert isinstance(told, dict)
         return told
 
-    def _asked(self, method: str, path: str, **options: Any) -> Any:
+    def _asked(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - those of httpx
         import httpx
 
         try:
@@ -82,7 +82,7 @@ class HostClient:
             ) from error
         return self._read(reply)
 
-    def _read(self, reply: httpx.Response) -> Any:
+    def _read(self, reply: httpx.Response) -> Any:  # noqa: ANN401 - what JSON holds
         if len(reply.content) > _MOST_REPLY_BYTES:
             raise HostError(f"the host at {self.url} said more than any host of ours would")
         try:

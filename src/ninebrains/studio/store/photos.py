@@ -196,7 +196,7 @@ def pace_seconds(connection: sqlite3.Connection) -> float | None:
         return None
     spent = sum(min(20.0, rows[i]["at"] - rows[i + 1]["at"]) for i in range(len(rows) - 1))
     labelled = sum(row["num_photos"] for row in rows[:-1])
-    return spent / max(1, labelled)
+    return float(spent / max(1, labelled))
 
 
 def photo_facts(photo: Stored) -> dict[str, Any]:

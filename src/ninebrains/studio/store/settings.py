@@ -9,13 +9,13 @@ from typing import Any
 _REVISION = "revision"
 
 
-def read_setting(connection: sqlite3.Connection, key: str, default: Any = None) -> Any:
+def read_setting(connection: sqlite3.Connection, key: str, default: object = None) -> Any:  # noqa: ANN401 - what JSON holds
     """The value of a setting, or `default` where it was never set."""
     row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
     return default if row is None else json.loads(row[0])
 
 
-def write_setting(connection: sqlite3.Connection, key: str, value: Any) -> None:
+def write_setting(connection: sqlite3.Connection, key: str, value: object) -> None:
     """Keep a setting."""
     connection.execute(
         "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",

@@ -65,7 +65,7 @@ def sign_test(fewer: int, total: int) -> float:
     if total == 0:
         return 1.0
     tail = sum(math.comb(total, k) for k in range(min(fewer, total - fewer) + 1))
-    return min(1.0, 2.0 * tail / 2**total)
+    return float(min(1.0, 2.0 * tail / 2**total))
 
 
 def _verdict(one: int, other: int, only_one: int, only_other: int) -> str:

@@ -33,7 +33,7 @@ _MOST_CELLS = 192
 
 @dataclass(frozen=True)
 class _Links:
-    """Who is near whom: photo i and `near[i, k]` by `share[i, k]`, float32; all add up to a half."""
+    """Who is near whom: photo i and `near[i, k]` by `share[i, k]`; all shares add up to a half."""
 
     near: npt.NDArray[np.int64]
     share: Singles
@@ -50,9 +50,10 @@ def make_map(
     """
     num = len(features)
     reduced = _principal(features)
-    places = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12)
+    start = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12)
+    places = start.astype(np.float32)
     if num > LEAST:
-        places = _settle(places * 1e-2, _link(reduced), progress)
+        places = _settle(start * 1e-2, _link(reduced), progress)
     places = places - places.mean(axis=0)
     largest = float(np.abs(places).max()) or 1.0
     return np.asarray(places / largest, np.float32)
@@ -103,9 +104,9 @@ def _weights(distances: Floats) -> Floats:
     return np.asarray(weights / total[:, None])
 
 
-def _settle(places: Floats, links: _Links, progress: Progress | None) -> Singles:
+def _settle(start: Floats, links: _Links, progress: Progress | None) -> Singles:
     """Let linked photos pull and all others push until they rest."""
-    places = places.astype(np.float32)
+    places: Singles = start.astype(np.float32)
     num = len(places)
     rate = np.float32(max(num / _EXAGGERATION, _LEAST_RATE))
     speed, gains = np.zeros_like(places), np.ones_like(places)
@@ -152,8 +153,8 @@ def _push(places: Singles) -> Singles:
     masses = np.stack([np.ones(len(places), np.float32), places[:, 0], places[:, 1]])
     grid = np.zeros((3, size * size))
     for cell, part in zip(cells, parts, strict=True):
-        for row, mass in zip(grid, masses, strict=True):
-            row += np.bincount(cell, part * mass, size * size)
+        for row, mass in enumerate(masses):
+            grid[row] += np.bincount(cell, part * mass, size * size)
     padded = (2 * size, 2 * size)
     waves = np.fft.rfft2(grid.reshape(3, size, size).astype(np.float32), padded)
     kernels = _kernels(size, spacing)
@@ -193,4 +194,7 @@ def _kernels(size: int, spacing: float) -> tuple[npt.NDArray[np.complex64], ...]
     """Transforms of 1 / (1 + d^2) and of its square on the doubled grid."""
     steps = np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size)) * spacing
     near = 1.0 / (1.0 + steps[:, None] ** 2 + steps[None, :] ** 2)
-    return tuple(np.fft.rfft2(kernel.astype(np.float32)) for kernel in (near, near**2))
+    return tuple(
+        np.asarray(np.fft.rfft2(kernel.astype(np.float32)), np.complex64)
+        for kernel in (near, near**2)
+    )

@@ -55,8 +55,8 @@ class Maps:
                 f"{len(known)}; wait until the others are, or add photos"
             )
         job.progress(0, 100, "sorting by likeness")
-        places = make_map(shelf.features(known), lambda done, total: job.progress(done, total))
-        found = {
+        places = make_map(shelf.features(known), job.progress)
+        found: dict[str, npt.NDArray[Any]] = {
             "ids": np.array(known, np.int64),
             "places": places,
             "trunk": np.array(shelf.trunk.name),

@@ -1,0 +1,33 @@
+"""The runtime of this export: LiteRT, formerly TensorFlow Lite."""
+
+import importlib.util
+import os
+
+import numpy as np
+
+HAS_LITERT = importlib.util.find_spec("ai_edge_litert") is not None
+PACKAGES = ("ai-edge-litert",) if HAS_LITERT else ("tensorflow",)
+
+
+def open_model(folder, facts, threads=None):
+    """A function from pixels uint8[1, H, W, 3] to the outputs by name, as floats."""
+    if HAS_LITERT:
+        from ai_edge_litert.interpreter import Interpreter
+    else:
+        from tensorflow.lite import Interpreter
+    threads = threads or os.cpu_count() or 1
+    interpreter = Interpreter(str(folder / "model.tflite"), num_threads=threads)
+    run = interpreter.get_signature_runner("serving_default")
+    kinds = {name: kind["quantization"] for name, kind in run.get_output_details().items()}
+
+    def answer(pixels):
+        given = run(photos=pixels)
+        return {name: as_floats(given[name], *kinds[name]) for name in facts["outputs"]}
+
+    return answer
+
+
+def as_floats(values, scale, zero):
+    """What whole numbers stand for; floats stay as they are."""
+    is_whole = np.issubdtype(values.dtype, np.integer) and scale > 0
+    return (values.astype(np.float32) - zero) * np.float32(scale) if is_whole else values

@@ -1,0 +1,1 @@
+"""TensorFlow's SavedModel, as TensorFlow Serving loads it."""

@@ -1,0 +1,122 @@
+"""A web page that answers photos on the device: installable, offline, private."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ninebrains.brains import Brain
+from ninebrains.exporting.answers import Answers
+from ninebrains.exporting.facts import read_facts
+from ninebrains.exporting.target import Built, Job, Precision, Target
+from ninebrains.exporting.web.networks import PRECISIONS, make_networks
+
+_USAGE = """\
+Put the folder on any host of static files, at any path, with HTTPS (browsers give cameras and
+offline use to secure pages only). To try it on this machine:
+
+    ninebrains export serve .
+
+The page's modules also work in a page of your own, from the same host:
+
+```html
+<script type="module">
+  import {{ openClient }} from "./app/client.mjs";
+  import {{ fetchSite }} from "./app/files.mjs";
+
+  const base = new URL("./", location.href); // of this folder
+  const site = await fetchSite(base);
+  const client = await openClient(base, "wasm");
+  const photo = await (await fetch("photo.jpg")).blob();
+  const {{ answers }} = await client.answerFile(photo, [0]); // brains by their place in site.json
+  const {{ data }} = answers[0].{answer};
+  console.log(site.brains[0].labels.map((label, place) => [label.name, data[place]]));
+</script>
+```
+
+`answers[0]` holds {outputs}, each with `data` (Float32Array) and `dims`.
+"""
+
+_NO_BROWSER = (
+    "No browser is on this machine: the networks were asked in ONNX Runtime, with photos prepared "
+    "by Ninebrains. The page's own preparation and its runtime were not run. Install Chromium and "
+    "run `ninebrains export verify`."
+)
+
+
+class WebTarget:
+    """See `exporting.target.Target`."""
+
+    name = "web"
+    title = "Web page (ONNX Runtime Web)"
+    precisions: tuple[Precision, ...] = PRECISIONS
+    efforts: tuple[str, ...] = ()
+    runtime = None
+
+    def require(self, precision: Precision) -> None:  # noqa: ARG002 - the same for all
+        """Fetch the runtime for browsers, where it is not here yet.
+
+        Raises:
+            ExtraError: it cannot be had; the message says what to do.
+        """
+        from ninebrains.exporting.web.runtime import require_runtime
+
+        require_runtime()
+
+    def build(self, job: Job, folder: Path) -> Built:
+        """Write the page, the networks and the runtime.
+
+        Raises:
+            BrainError: a brain cannot be split into trunk and head.
+            ExtraError: the runtime cannot be had.
+        """
+        from ninebrains.exporting.web.runtime import PACKAGE, VERSION
+        from ninebrains.exporting.web.writing import write_site
+
+        networks = make_networks(job.brains, job.precision)
+        size = write_site(folder, networks, _title(job.brains))
+        return Built(
+            outputs=job.brains[0].outputs,
+            packages=("onnx",),
+            notes=(
+                f"The first visit downloads {size / 1e6:.1f} MB. After it the page works offline.",
+                "No photo and no answer leaves the device.",
+                f"It runs on {PACKAGE} {VERSION}.",
+                "Its build for graphics processors is fetched only where it might be faster.",
+            ),
+        )
+
+    def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:
+        """Ask the page's own modules in a browser, or its networks where there is no browser."""
+        from ninebrains.exporting.web import browser
+
+        given = read_facts(folder)["brains"][brain]["outputs"]
+        outputs = [name for name in given if name != "features"]
+        found = browser.answers(folder, photos, outputs, brain=brain)
+        if found is None:
+            found = browser.answers_without_browser(folder, photos, outputs, brain=brain)
+        places = np.array([place for place in range(len(photos)) if place not in found.errors])
+        places = places.astype(np.int64)
+        return Answers(
+            places=places,
+            outputs={name: values[places] for name, values in found.values.items()},
+            ms=found.run_ms[places],
+            failed=found.errors,
+            runner=f"the page's own modules in {found.where}" if found.in_browser else found.where,
+            not_run=() if found.in_browser else (_NO_BROWSER,),
+        )
+
+    def usage(self, outputs: tuple[str, ...]) -> str:
+        """How to host the page, and how to ask its modules from a page of one's own."""
+        answer = "values" if "values" in outputs else "scores"
+        return _USAGE.format(answer=answer, outputs=", ".join(f"`{name}`" for name in outputs))
+
+
+def _title(brains: tuple[Brain, ...]) -> str:
+    others = len(brains) - 1
+    return brains[0].name + (f" and {others} more" if others else "")
+
+
+TARGET: Target = WebTarget()

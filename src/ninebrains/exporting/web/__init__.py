@@ -1,0 +1,1 @@
+"""Brains in a web page: installable, offline, and nothing leaves the device."""

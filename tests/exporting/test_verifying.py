@@ -1,0 +1,108 @@
+"""`verify`: what was changed since is found; nothing of an export from elsewhere is executed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ninebrains.brains import load
+from ninebrains.errors import ExportError
+from ninebrains.exporting import export, verify
+from ninebrains.exporting.facts import file_hashes
+from tests.brains.making import make_brain
+from tests.making import write_photos
+
+
+@pytest.fixture
+def made(brain_file, tmp_path):
+    return export(brain_file, "onnx", tmp_path / "out").folder
+
+
+def test_an_untouched_export_is_verified_with_and_without_photos(made, tmp_path):
+    assert verify(made).again == ()
+    photos = write_photos(tmp_path / "more", {"cat": 16, "dog": 16}, start=300)
+    found = verify(made, photos)  # its brain lies beside it
+    assert found.again[0].verdict == "agrees"
+    assert found.again[0].photos.compared == 32
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "labels.txt", "run.py", "export.json", "README.md"])
+def test_a_changed_file_is_found(made, name):
+    data = bytearray((made / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (made / name).write_bytes(data)
+    with pytest.raises(ExportError, match=name.replace(".", r"\.")):
+        verify(made)
+
+
+def test_a_missing_and_an_added_file_are_found(made):
+    (made / "numpy.py").write_text("raise SystemExit")
+    with pytest.raises(ExportError, match=r"numpy\.py is not in its receipt"):
+        verify(made)
+    (made / "numpy.py").unlink()
+    (made / "labels.txt").unlink()
+    with pytest.raises(ExportError, match=r"labels\.txt is missing"):
+        verify(made)
+
+
+def test_links_and_damaged_receipts_are_refused(made, tmp_path):
+    shutil.copytree(made, tmp_path / "copy")
+    (made / "labels.txt").unlink()
+    (made / "labels.txt").symlink_to("/etc/hostname")
+    with pytest.raises(ExportError, match="is a link"):
+        verify(made)
+    for text in ("{", '{"schema_version": 1}', "[" * 100_000):
+        (tmp_path / "copy" / "receipt.json").write_text(text)
+        with pytest.raises(ExportError, match=r"receipt\.json is damaged"):
+            verify(tmp_path / "copy")
+    (tmp_path / "copy" / "receipt.json").unlink()
+    with pytest.raises(ExportError, match=r"no receipt\.json"):
+        verify(tmp_path / "copy")
+
+
+def test_what_is_no_export_is_said_to_be_none(tmp_path):
+    with pytest.raises(ExportError, match="is no export"):
+        verify(tmp_path)
+    (tmp_path / "export.json").write_text("[" * 100_000)
+    with pytest.raises(ExportError, match="damaged"):
+        verify(tmp_path)
+
+
+def test_scripts_of_others_are_not_run_even_with_a_receipt_that_fits(made, pets):
+    """Whoever changes an export can change its receipt, too."""
+    evil = "import pathlib\npathlib.Path(__file__).with_name('pwned').touch()\n"
+    (made / "run.py").write_text(evil + (made / "run.py").read_text())
+    plain = json.loads((made / "receipt.json").read_text())
+    plain["files"] = file_hashes(made)
+    (made / "receipt.json").write_text(json.dumps(plain))
+    with pytest.raises(ExportError, match="it is not run here"):
+        verify(made, pets)
+    assert not (made / "pwned").exists()
+
+
+def test_another_model_under_a_receipt_that_fits_is_found_by_its_answers(made, brain_file, pets):
+    import onnx
+
+    model = onnx.load(made / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name == "head/bias":
+            tensor.raw_data = np.array([9.0, -9.0], np.float32).tobytes()
+    onnx.save(model, made / "model.onnx")
+    plain = json.loads((made / "receipt.json").read_text())
+    plain["files"] = file_hashes(made)
+    (made / "receipt.json").write_text(json.dumps(plain))
+    found = verify(made, pets, brain=load(brain_file))
+    assert found.again[0].verdict == "differs"
+    assert found.again[0].agreement.num_disagreements > 30
+
+
+def test_the_brain_must_be_the_one_it_was_made_from(made, brain_file, pets, tmp_path, monkeypatch):
+    with pytest.raises(ExportError, match="made from another brain"):
+        verify(made, pets, brain=make_brain())
+    monkeypatch.chdir(tmp_path)
+    Path(brain_file).unlink()
+    (tmp_path / "damaged.brain").write_bytes(b"no brain")
+    with pytest.raises(ExportError, match="--brain"):
+        verify(made, pets)
