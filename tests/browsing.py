@@ -9,12 +9,13 @@ import time
 
 import pytest
 
+from ninebrains.exporting.web.chromium import find_browser
+
 FLAGS = (
     "--no-sandbox",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 _AXE_VERSION = "4.14.1"  # https://github.com/dequelabs/axe-core, MPL-2.0
 _AXE_INTEGRITY = (  # as the registry's `dist.integrity` says
     "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
@@ -24,11 +25,11 @@ _AXE_INTEGRITY = (  # as the registry's `dist.integrity` says
 def launch(*more):
     """Playwright and a running browser; skips the test where there is none."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    executable = find_browser()
     if executable is None:
         pytest.skip("there is no Chromium, Chrome or Edge on this machine")
     playwright = api.sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *more])
+    browser = playwright.chromium.launch(executable_path=str(executable), args=[*FLAGS, *more])
     return playwright, browser
 
 

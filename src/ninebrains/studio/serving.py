@@ -115,7 +115,13 @@ def run_studio(project: Path, access: Access, ready: Callable[[str, str], None])
         has_tls=access.certificate is not None,
     )
     server = make_server(app, access, listening)
-    asyncio.run(_serve(server, lambda: ready(url, f"{url}?token={sessions.new_token()}")))
+    asyncio.run(
+        _serve(
+            server,
+            lambda: ready(url, f"{url}?token={sessions.new_token()}"),
+            studio.events.close,
+        )
+    )
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -180,11 +186,16 @@ def make_server(app: ASGIApp, access: Access, listening: socket.socket) -> Serve
     )
 
 
-async def _serve(server: Server, ready: Callable[[], None]) -> None:
+async def _serve(server: Server, ready: Callable[[], None], let_go: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        let_go()  # the server waits for open streams of events, and these never end by themselves
+        server.stop()
+
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt
-            loop.add_signal_handler(name, server.stop)
+            loop.add_signal_handler(name, stop)
     server.on_startup(lambda: loop.call_soon(ready))
     await server.serve()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from ninebrains.studio.folder import Claim, open_folder
 from ninebrains.studio.jobs import Job, Jobs
 from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
+from ninebrains.studio.listing import count_queues
 from ninebrains.studio.shipping.deployment import Deployment
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
@@ -31,7 +33,7 @@ from ninebrains.studio.store.photos import (
     find_photo,
     pace_seconds,
 )
-from ninebrains.studio.store.settings import read_setting, revision_of
+from ninebrains.studio.store.settings import read_setting, revision_of, write_setting
 from ninebrains.studio.store.steps import Done, next_words
 from ninebrains.studio.thumbnails import Thumbnails
 from ninebrains.studio.understanding.maps import Maps
@@ -71,6 +73,10 @@ class Studio:
         self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
         self.is_shared = False
+        with self.database.writing() as connection:
+            # Pages keep pictures for good; this tells those of two projects apart.
+            self._key = read_setting(connection, "key") or secrets.token_hex(4)
+            write_setting(connection, "key", self._key)
 
     @property
     def name(self) -> str:
@@ -127,6 +133,9 @@ class Studio:
             undo, redo = next_words(connection)
             return {
                 "name": self.name,
+                "key": self._key,
+                "folder": str(self.folder.root),
+                "queues": count_queues(connection, self.answers, self.alike),
                 "counts": count_photos(connection),
                 "labels": [label.plain() for label in list_labels(connection)],
                 "pace_seconds": pace_seconds(connection),

@@ -24,7 +24,7 @@ AREAS = (
 def test_no_rule_is_broken_in_any_area(visit, studio, axe, pets, scheme):
     page = visit(studio, color_scheme=scheme, reduced_motion="reduce")
     assert broken_rules(page, axe) == []
-    bring(page, pets)
+    bring(page, studio, pets)
     page.wait_for_selector("#pill:has-text('%')", timeout=60_000)
     go(page, "learn")
     until(page, "document.querySelector('#learn-now')", seconds=90)

@@ -68,15 +68,15 @@ def test_a_zip_that_reaches_out_brings_only_what_is_inside(visit, studio, tmp_pa
     page.set_input_files("#pick-files-input", package)
     page.wait_for_selector(".toast")
     until(page, "document.querySelectorAll('.cell').length >= 1")
-    assert not (studio.folder.parent / "outside.jpg").exists()
-    assert not (studio.folder.parent.parent / "outside.jpg").exists()
+    assert not (studio.project.parent / "outside.jpg").exists()
+    assert not (studio.project.parent.parent / "outside.jpg").exists()
 
 
 def test_nothing_is_asked_from_elsewhere(visit, studio, few_pets):
     page = visit(studio)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     for place in ("label/all", "learn", "understand", "try", "ship"):
         go(page, place)
         page.wait_for_timeout(300)

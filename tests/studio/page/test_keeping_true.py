@@ -10,7 +10,7 @@ CALLED = "n => document.querySelectorAll('.cell')[0].querySelector('.name').text
 
 def test_a_label_is_seen_before_the_server_has_it_and_sent_in_order(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     until(page, "document.querySelectorAll('.cell').length === 24")
     sent = []
 
@@ -38,7 +38,7 @@ def test_a_label_is_seen_before_the_server_has_it_and_sent_in_order(visit, studi
 
 def test_a_refused_label_is_taken_back_and_said(visit, studio, few_pets):
     page = visit(studio, expect=("status of 422",))
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     until(page, "document.querySelectorAll('.cell').length === 24")
     page.route(
         "**/api/label",
@@ -53,7 +53,7 @@ def test_a_refused_label_is_taken_back_and_said(visit, studio, few_pets):
 
 def test_two_tabs_show_the_same(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets, labels=False)
+    bring(page, studio, few_pets, labels=False)
     other = page.context.new_page()
     other.goto(studio.url)
     other.wait_for_selector(".cell")
@@ -75,17 +75,15 @@ def test_a_studio_that_is_gone_is_said_and_gets_the_labels_when_it_is_back(
 ):
     studio = start_studio()
     page = visit(studio, expect=("ERR_CONNECTION", "net::ERR", "Failed to load resource"))
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     until(page, "document.querySelectorAll('.cell').length === 24")
-    studio.process.kill()
-    studio.process.wait()
+    studio.kill()
     page.wait_for_selector("#offline:visible")
     page.focus("#grid")
     page.keyboard.press("2")
     page.wait_for_selector("text=1 change will be sent then")
     assert labels_of(page)[0] == "dog"
-    studio.process.stdout.close()
-    studio.start()
+    start_studio(studio.project, "--port", studio.url.rstrip("/").rsplit(":", 1)[1])
     page.wait_for_selector("#offline", state="hidden")
     until(page, "async () => (await (await fetch('/api/photos')).json()).labels[0] === 2")
     assert labels_of(page)[0] == "dog"
@@ -94,7 +92,7 @@ def test_a_studio_that_is_gone_is_said_and_gets_the_labels_when_it_is_back(
 
 def test_a_reload_while_it_learns_shows_where_it_is(visit, studio, pets):
     page = visit(studio)
-    bring(page, pets)
+    bring(page, studio, pets)
     page.evaluate("location.hash = '#/learn'")
     page.reload()
     until(page, "document.querySelector('#learn-stop, #headline')")

@@ -43,7 +43,7 @@ def test_dropped_files_are_added_without_labels(visit, studio, few_pets):
 
 def test_photos_can_be_labelled_with_the_keyboard_alone(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets, labels=False)
+    bring(page, studio, few_pets, labels=False)
     press = page.keyboard.press
     tab_to(page, "#new-label")
     for name in ("cat", "dog"):
@@ -100,7 +100,7 @@ def tab_to(page, selector):
 
 def test_l_gives_a_label_by_name_and_makes_new_ones(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     page.focus("#grid")
     page.keyboard.press("l")
     page.keyboard.type("hamster")
@@ -112,7 +112,7 @@ def test_l_gives_a_label_by_name_and_makes_new_ones(visit, studio, few_pets):
 
 def test_a_frame_that_is_drawn_chooses_what_it_touches(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     box = page.locator("#grid").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.mouse.down()
@@ -125,7 +125,7 @@ def test_a_frame_that_is_drawn_chooses_what_it_touches(visit, studio, few_pets):
 
 def test_labels_are_renamed_coloured_merged_split_and_removed(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     page.click("#edit-1")
     page.fill("dialog input[type=text]", "kitten")
     page.check("dialog input[value='#9c36b5']")
@@ -161,7 +161,7 @@ def test_labels_are_renamed_coloured_merged_split_and_removed(visit, studio, few
 
 def test_photos_that_are_taken_out_come_back_by_undo(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     page.focus("#grid")
     page.keyboard.press("Delete")
     until_number(page, ".cell", 23)
@@ -171,7 +171,7 @@ def test_photos_that_are_taken_out_come_back_by_undo(visit, studio, few_pets):
 
 def test_a_webcam_gives_photos_with_a_label(visit, studio, few_pets):
     page = visit(studio)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     page.click("#add-photos")
     page.click("#pick-webcam")
     page.wait_for_selector("dialog button.main:focus:not(:disabled)")
@@ -187,7 +187,7 @@ def test_a_webcam_gives_photos_with_a_label(visit, studio, few_pets):
 
 def test_the_page_fits_a_phone(visit, studio, few_pets):
     page = visit(studio, viewport={"width": 360, "height": 720}, has_touch=True)
-    bring(page, few_pets)
+    bring(page, studio, few_pets)
     for place in ("label/all", "learn", "understand", "try", "ship"):
         go(page, place)
         page.wait_for_timeout(300)

@@ -85,7 +85,9 @@ function headline(run, metrics, isQuick) {
   );
 }
 
-function advice(lines) {
+function advice(all) {
+  // Advice is as old as its brain: labels that were checked since are no longer in doubt.
+  const lines = all.filter(({ kind }) => kind !== "errors" || project.queues.errors !== 0);
   if (!lines.length) return null;
   const items = lines.map(({ text, view, kind }) =>
     make("li", {}, make("span", {}, text), view && make("a", { href: `#/label/${encodeURIComponent(view)}` }, "Look at them"), kind === "trunk" && make("a", { href: "#trunks", on: { click: (event) => (event.preventDefault(), document.getElementById("trunks").scrollIntoView()) } }, "See trunks")),
