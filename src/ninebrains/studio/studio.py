@@ -24,6 +24,7 @@ from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
 from ninebrains.studio.listing import count_queues
 from ninebrains.studio.shipping.deployment import Deployment
+from ninebrains.studio.shipping.targets import Targets
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
 from ninebrains.studio.store.photos import (
@@ -72,6 +73,7 @@ class Studio:
         self.maps = Maps(self.folder.brains / "map.npz")
         self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
+        self.targets = Targets()
         self.is_shared = False
         with self.database.writing() as connection:
             # Pages keep pictures for good; this tells those of two projects apart.

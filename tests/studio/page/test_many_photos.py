@@ -14,7 +14,7 @@ NUM_PHOTOS = 20_000
 @pytest.fixture
 def large_project(tmp_path):
     """A project of 20,000 photos: 40 files under many names, as nothing here depends on pixels."""
-    from ninebrains.studio.project import open_folder
+    from ninebrains.studio.folder import open_folder
     from ninebrains.studio.store.database import Database
     from ninebrains.studio.store.labels import make_label
     from ninebrains.studio.store.photos import NewPhoto, insert_photo

@@ -14,32 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ninebrains.errors import ExportError, ExtraError, MissingError, NinebrainsError
+from ninebrains.errors import ExportError, MissingError, NinebrainsError
 from ninebrains.studio.jobs import CancelledError, Job
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _FACTS = "export.json"
 _LOOK_SECONDS = 0.2
-
-
-def told_targets() -> list[dict[str, Any]]:
-    """Where a brain can be exported to, in which precisions, and what is missing for it here."""
-    from ninebrains.exporting.targets import NAMES, target
-
-    found = []
-    for name in NAMES:
-        try:
-            one = target(name)
-        except ImportError:
-            continue  # not in this version of Ninebrains
-        missing = None
-        try:
-            one.require(one.precisions[0])
-        except ExtraError as error:
-            missing = str(error)
-        told = {"name": name, "title": one.title, "precisions": one.precisions, "missing": missing}
-        found.append(told)
-    return found
 
 
 def export_brain(

@@ -10,7 +10,7 @@ import { brainsOf } from "./shapes.js";
 
 /** Build the area in `root`. */
 export function mount(root) {
-  const state = { name: "", brains: [], targets: [], versions: [] };
+  const state = { name: "", brains: [], versions: [] };
   const place = make("section.card", { "aria-labelledby": "versions-title" }, make("h2", { id: "versions-title" }, "Versions"));
   const serving = makeServing(
     () => state.brains,
@@ -38,7 +38,7 @@ export function mount(root) {
 
 const nothing = () => empty("Nothing to ship yet", "Label at least five photos of each of two labels. The brain that learns from them can be exported and put live here.", make("a.like-button", { href: "#/label/unlabelled" }, "Label photos"));
 
-function table({ brains, targets, versions }) {
+function table({ brains, versions }) {
   const rows = brains.filter((brain) => brain.has_brain || brain.exports.length).map((brain) =>
     make(
       "tr",
@@ -51,7 +51,7 @@ function table({ brains, targets, versions }) {
       make(
         "td.n",
         {},
-        brain.has_brain && button("Export", () => showExport(brain, targets), { className: "small", id: `export-${brain.id}`, "aria-label": `Export version ${brain.version}` }),
+        brain.has_brain && button("Export", (event) => showExport(brain, event.target), { className: "small", id: `export-${brain.id}`, "aria-label": `Export version ${brain.version}` }),
         brain.has_brain && make("a.like-button.small", { href: `/api/brains/${brain.id}/file`, download: brain.file, "aria-label": `Download version ${brain.version}` }, "Download"),
       ),
     ),

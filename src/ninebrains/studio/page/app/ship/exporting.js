@@ -1,6 +1,6 @@
 // Exporting a brain: to where, how precisely, and what came out.
 
-import { send } from "../core/api.js";
+import { get, send } from "../core/api.js";
 import { command, inside, quoted } from "../core/command.js";
 import { choice, question } from "../core/dialogs.js";
 import { attempt, fill, make, toast } from "../core/dom.js";
@@ -21,17 +21,34 @@ const PRECISIONS = {
   int8: "int8: a quarter of the size, computed in 8 bits",
 };
 
-/** Ask how to export a brain, and do it. */
-export async function showExport(brain, targets) {
+let known;
+
+/** Where brains can go: some seconds when it is asked for the first time. */
+async function targetsHere() {
+  known ??= (await get("/api/targets")).targets;
+  return known;
+}
+
+/** Ask how to export a brain, and do it. The pressed button says that it takes a moment. */
+export async function showExport(brain, pressed) {
+  pressed.disabled = true;
+  pressed.textContent = "Looking …";
+  const targets = await attempt(targetsHere);
+  pressed.disabled = false;
+  pressed.textContent = "Export";
+  if (targets) await askAndExport(brain, targets);
+}
+
+async function askAndExport(brain, targets) {
   const [target, targetLine] = choice("Where to", targets.map((each) => [each.name, each.title ?? each.name]), targets[0]?.name, { id: "export-target" });
   const precisionPlace = make("div");
   const note = make("p.soft.small");
   const twin = make("div");
   let precision;
-  const known = () => targets.find((each) => each.name === target.value);
+  const chosen = () => targets.find((each) => each.name === target.value);
   const paintTwin = () => fill(twin, command(`ninebrains export ${quoted(inside(`brains/${brain.file}`))} --to ${target.value} --precision ${precision.value}`));
   const paint = () => {
-    const each = known();
+    const each = chosen();
     const [select, line] = choice("Precision", each.precisions.map((name) => [name, PRECISIONS[name] ?? name]), each.precisions[0], { id: "export-precision" });
     precision = select;
     select.addEventListener("change", paintTwin);
@@ -43,7 +60,7 @@ export async function showExport(brain, targets) {
   target.addEventListener("change", paint);
   paint();
   const proof = make("p", {}, "The export then answers the photos kept for checking in a process of its own, and is compared with the brain. The result is its receipt.");
-  const yes = await question(`Export ${brain.name} ${brain.version}`, [targetLine, precisionPlace, note, proof, twin], "Export", { check: () => known().missing ?? "" });
+  const yes = await question(`Export ${brain.name} ${brain.version}`, [targetLine, precisionPlace, note, proof, twin], "Export", { check: () => chosen().missing ?? "" });
   if (!yes) return;
   await attempt(async () => {
     const { job } = await send(`/api/brains/${brain.id}/export`, { target: target.value, precision: precision.value });

@@ -2,8 +2,8 @@
 
 import { runOf } from "../core/shapes.js";
 
-/** Versions with their exports, and where brains can go. */
-export function brainsOf({ name, brains, targets, exports: all }) {
+/** Versions with their exports. */
+export function brainsOf({ name, brains, exports: all }) {
   const exportsOf = (version) =>
     all.filter((each) => !each.error && String(each.version) === String(version)).map((each) => {
       const receipt = each.receipts.at(-1);
@@ -17,7 +17,7 @@ export function brainsOf({ name, brains, targets, exports: all }) {
         zip: `/api/exports/${encodeURIComponent(each.folder)}/zip`,
       };
     });
-  return { name, targets, brains: brains.map((brain) => ({ ...runOf(brain), name, exports: exportsOf(brain.version) })) };
+  return { name, brains: brains.map((brain) => ({ ...runOf(brain), name, exports: exportsOf(brain.version) })) };
 }
 
 const VERDICTS = { "too few": "too few to tell", steady: "as in training", slight: "slightly others", drift: "not as in training" };
