@@ -156,13 +156,17 @@ class LabelArea {
   /** After one photo the cursor goes to the next; after several the choice ends. */
   next(ids) {
     if (selection.chosen.size) return clear();
-    if (ids.length === 1 && selection.cursor < view.ids.length - 1) moveTo(selection.cursor + 1);
+    if (ids.length === 1) moveTo(placeAfter(selection.cursor));
     if (!this.single) this.grid.reveal();
     if (isDone()) this.renewSoon();
     return undefined;
   }
 
-  renewSoon = seldom(() => isDone() && load(), 400);
+  renewSoon = seldom(async () => {
+    if (!isDone()) return;
+    await load();
+    moveTo(0);
+  }, 400);
 
   async remove() {
     const ids = subjects();
@@ -182,6 +186,15 @@ class LabelArea {
 }
 
 const isGoingOn = () => ["unlabelled", "review"].includes(view.name);
+
+/** Where the cursor goes after a photo: in a queue to the next one that has no label. */
+function placeAfter(place) {
+  const isOpen = (id) => !labelAt(id);
+  if (!isGoingOn()) return place + 1;
+  const later = view.ids.findIndex((id, other) => other > place && isOpen(id));
+  const any = later < 0 ? view.ids.findIndex(isOpen) : later;
+  return any < 0 ? place : any;
+}
 
 /** Whether every photo of a queue has been dealt with. */
 const isDone = () => isGoingOn() && view.ids.length > 0 && view.ids.every((id) => labelAt(id));
