@@ -289,3 +289,34 @@ def test_a_label_with_too_few_photos_is_left_out_and_told(tmp_path, open_page):
     assert told["run"]["num_labels"] == 2
     assert any("fish is not learnt yet" in one["text"] for one in told["run"]["advice"])
     assert told["run"]["low"] is None or "Too few photos" in told["run"]["verdict"]
+
+
+def test_queues_are_as_long_as_they_are_counted(page):
+    told = page.get("/api/project")["queues"]
+    for queue in ("review", "errors", "duplicates", "strangers"):
+        assert told[queue] == len(page.get("/api/photos", view=queue)["ids"]), queue
+
+
+def test_a_label_that_was_confirmed_is_in_doubt_no_longer(page):
+    doubted = page.get("/api/photos", view="errors")
+    if not doubted["ids"]:  # make one
+        ids = page.get("/api/photos", view="labelled")
+        before = page.get("/api/project")["run"]["id"]
+        other = next(label for label in ids["labels"] if label != ids["labels"][0])
+        page.post("/api/label", ids=ids["ids"][:1], label=other)
+        page.learnt(before)
+        doubted = page.get("/api/photos", view="errors")
+    photo, label = doubted["ids"][0], doubted["labels"][0]
+    page.post("/api/label", ids=[photo], label=label)
+    assert photo not in page.get("/api/photos", view="errors")["ids"]
+    assert page.get("/api/project")["undo"].startswith("confirm 1 photo as")
+    page.post("/api/undo")
+    assert photo in page.get("/api/photos", view="errors")["ids"]
+
+
+def test_suggestions_are_accepted_as_they_were_shown(page):
+    some = page.get("/api/photos", view="labelled")
+    page.post("/api/accept", ids=some["ids"][:2], labels=some["labels"][:2][::-1])
+    assert page.get(f"/api/photos/{some['ids'][0]}")["label"] == some["labels"][1]
+    page.post("/api/undo")
+    assert "as many" in page.refused("/api/accept", 400, ids=some["ids"][:2], labels=[1])

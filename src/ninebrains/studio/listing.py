@@ -117,11 +117,25 @@ def list_photos(
 def count_queues(
     connection: sqlite3.Connection, answers: Answers | None, groups: Mapping[int, int]
 ) -> dict[str, int]:
-    """How many photos wait in each queue; see `list_photos`."""
-    queues = ("review", "errors", "duplicates", "strangers")
-    return {
-        name: len(list_photos(connection, name, "added", answers, groups).ids) for name in queues
-    }
+    """How many photos wait in each queue, as `list_photos` would list them."""
+    rows = connection.execute(
+        "SELECT id, COALESCE(label, 0), COALESCE(confirmed, 0) FROM photos "
+        "WHERE gone = 0 AND trouble IS NULL ORDER BY id"
+    ).fetchall()
+    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3)
+    ids, labels, confirmed = table.T
+    counts = {"review": 0, "errors": 0, "strangers": 0}
+    counts["duplicates"] = int(np.isin(ids, list(groups)).sum()) if groups else 0
+    if answers is None or not len(answers.ids):
+        return counts
+    suggested, _, strange = _suggestions(connection, ids, answers)
+    places = answers.rows_of(ids)
+    found = places >= 0
+    doubted = found & (answers.suspect[places] > 0) & (answers.given[places] == labels)
+    counts["review"] = int(((labels == 0) & (suggested > 0)).sum())
+    counts["errors"] = int((doubted & (labels > 0) & (labels != confirmed)).sum())
+    counts["strangers"] = int((found & (strange > 1.0)).sum())
+    return counts
 
 
 @dataclass(frozen=True)

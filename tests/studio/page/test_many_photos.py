@@ -1,46 +1,17 @@
 """20,000 photos: only what is seen is in the document, and everything still works."""
 
-import hashlib
-
 import pytest
 
 from tests.browsing import until
-from tests.making import jpeg
 from tests.studio.page.conftest import go
+from tests.studio.page.large import write_large_project
 
 NUM_PHOTOS = 20_000
 
 
 @pytest.fixture
 def large_project(tmp_path):
-    """A project of 20,000 photos: 40 files under many names, as nothing here depends on pixels."""
-    from ninebrains.studio.folder import open_folder
-    from ninebrains.studio.store.database import Database
-    from ninebrains.studio.store.labels import make_label
-    from ninebrains.studio.store.photos import NewPhoto, insert_photo
-
-    folder = open_folder(tmp_path / "large")
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    files = []
-    for number in range(40):
-        files.append(photos / f"{number}.jpg")
-        files[-1].write_bytes(jpeg("cat", number))
-    database = Database(folder.database)
-    with database.writing() as connection:
-        for name in ("cat", "dog"):
-            make_label(connection, name)
-        for number in range(NUM_PHOTOS):
-            file = files[number % len(files)]
-            sha256 = hashlib.sha256(f"{number}".encode()).hexdigest()
-            name = f"photo-{number:05}.jpg"
-            size = file.stat().st_size
-            insert_photo(
-                connection,
-                NewPhoto(sha256, file, False, name, "folder", "JPEG", 96, 72, size),
-            )
-    database.close()
-    return folder.root
+    return write_large_project(tmp_path, NUM_PHOTOS)
 
 
 def test_20000_photos_are_scrolled_searched_and_labelled(visit, start_studio, large_project):
