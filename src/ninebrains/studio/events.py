@@ -41,6 +41,7 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._number = 0
         self._lock = threading.Lock()
+        self._is_closed = False
         self._listeners: dict[asyncio.Queue[Event | None], asyncio.AbstractEventLoop] = {}
 
     def tell(self, kind: str, /, **data: object) -> None:
@@ -53,8 +54,9 @@ class Events:
                 loop.call_soon_threadsafe(_put, queue, event)
 
     def close(self) -> None:
-        """Let all pages go."""
+        """Let all pages go, also those that come again."""
         with self._lock:
+            self._is_closed = True
             for queue, loop in self._listeners.items():
                 loop.call_soon_threadsafe(_put, queue, None)
 
@@ -65,6 +67,8 @@ class Events:
         """
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         with self._lock:
+            if self._is_closed:
+                return
             missed = self._missed(last)
             self._listeners[queue] = asyncio.get_running_loop()
         try:
