@@ -114,6 +114,16 @@ def list_photos(
     )
 
 
+def count_queues(
+    connection: sqlite3.Connection, answers: Answers | None, groups: Mapping[int, int]
+) -> dict[str, int]:
+    """How many photos wait in each queue; see `list_photos`."""
+    queues = ("review", "errors", "duplicates", "strangers")
+    return {
+        name: len(list_photos(connection, name, "added", answers, groups).ids) for name in queues
+    }
+
+
 @dataclass(frozen=True)
 class _Board:
     ids: Ints
@@ -132,7 +142,7 @@ def _condition(kind: str, argument: str) -> tuple[str, list[object]]:
         "test": "part = 'test' AND photos.label IS NOT NULL",
         "trouble": "trouble IS NOT NULL",
         "review": "photos.label IS NULL AND trouble IS NULL",
-        "errors": "photos.label IS NOT NULL",
+        "errors": "photos.label IS NOT NULL AND photos.label IS NOT photos.confirmed",
         "duplicates": "trouble IS NULL",
         "strangers": "trouble IS NULL",
         "suggested": "trouble IS NULL",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -21,7 +22,9 @@ from ninebrains.studio.folder import Claim, open_folder
 from ninebrains.studio.jobs import Job, Jobs
 from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
+from ninebrains.studio.listing import count_queues
 from ninebrains.studio.shipping.deployment import Deployment
+from ninebrains.studio.shipping.targets import Targets
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
 from ninebrains.studio.store.photos import (
@@ -31,7 +34,7 @@ from ninebrains.studio.store.photos import (
     find_photo,
     pace_seconds,
 )
-from ninebrains.studio.store.settings import read_setting, revision_of
+from ninebrains.studio.store.settings import read_setting, revision_of, write_setting
 from ninebrains.studio.store.steps import Done, next_words
 from ninebrains.studio.thumbnails import Thumbnails
 from ninebrains.studio.understanding.maps import Maps
@@ -70,7 +73,13 @@ class Studio:
         self.maps = Maps(self.folder.brains / "map.npz")
         self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
+        self.targets = Targets()
+        self._queues: tuple[tuple[int, int, int], dict[str, int]] | None = None
         self.is_shared = False
+        with self.database.writing() as connection:
+            # Pages keep pictures for good; this tells those of two projects apart.
+            self._key = read_setting(connection, "key") or secrets.token_hex(4)
+            write_setting(connection, "key", self._key)
 
     @property
     def name(self) -> str:
@@ -127,6 +136,9 @@ class Studio:
             undo, redo = next_words(connection)
             return {
                 "name": self.name,
+                "key": self._key,
+                "folder": str(self.folder.root),
+                "queues": self._queue_counts(connection),
                 "counts": count_photos(connection),
                 "labels": [label.plain() for label in list_labels(connection)],
                 "pace_seconds": pace_seconds(connection),
@@ -142,6 +154,14 @@ class Studio:
                 "run": self._run(connection),
                 "learning": self.learner.state(),
             }
+
+    def _queue_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
+        """How many photos wait in each queue; counted when something has changed."""
+        answers, alike = self.answers, self.alike
+        mark = (revision_of(connection), id(answers), id(alike))
+        if self._queues is None or self._queues[0] != mark:
+            self._queues = (mark, count_queues(connection, answers, alike))
+        return self._queues[1]
 
     def _run(self, connection: sqlite3.Connection) -> dict[str, Any] | None:
         """The newest run, with its advice and where it moved from."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from starlette.routing import Route
 
+from ninebrains.errors import RequestError
 from ninebrains.studio.http.replies import fields_of, ids_in, in_thread, number_in, reply
 from ninebrains.studio.store import labels, steps
 
@@ -32,8 +33,14 @@ def routes(studio: Studio) -> list[Route]:
         return reply((await in_thread(studio.change, work)).plain())
 
     async def accept(request: Request) -> Response:
-        ids = ids_in((await fields_of(request, ids=list))["ids"])
-        work = partial(labels.accept_suggestions, ids=ids, suggested=_suggested(studio, ids))
+        given = await fields_of(request, ids=list, labels=(list, _NONE))
+        ids = ids_in(given["ids"])
+        # What people saw and took, whatever the brain says by now.
+        shown = None if given["labels"] is None else ids_in(given["labels"])
+        if shown is not None and len(shown) != len(ids):
+            raise RequestError(f"got {len(shown)} labels for {len(ids)} photos; expected as many")
+        suggested = _suggested(studio, ids) if shown is None else shown
+        work = partial(labels.accept_suggestions, ids=ids, suggested=suggested)
         return reply((await in_thread(studio.change, work)).plain())
 
     async def remove(request: Request) -> Response:

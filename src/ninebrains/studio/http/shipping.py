@@ -17,7 +17,6 @@ from ninebrains.studio.shipping.exports import (
     find_export,
     list_exports,
     remove_export,
-    told_targets,
     zip_export,
 )
 
@@ -43,6 +42,9 @@ def routes(studio: Studio) -> list[Route]:
 
     async def brains(_request: Request) -> Response:
         return reply(await in_thread(_told_brains, studio))
+
+    async def targets(_request: Request) -> Response:
+        return reply({"targets": await in_thread(studio.targets.told)})
 
     async def brain_file(request: Request) -> Response:
         run = await in_thread(run_of, studio, number_in(request))
@@ -98,6 +100,7 @@ def routes(studio: Studio) -> list[Route]:
 
     return [
         Route("/api/brains", brains, methods=["GET"]),
+        Route("/api/targets", targets, methods=["GET"]),
         Route("/api/brains/{id:int}/file", brain_file, methods=["GET"]),
         Route("/api/brains/{id:int}/export", export, methods=["POST"]),
         Route("/api/exports", exports, methods=["GET"]),
@@ -110,7 +113,7 @@ def routes(studio: Studio) -> list[Route]:
 
 
 def _told_brains(studio: Studio) -> dict[str, Any]:
-    """Versions with their numbers, and where they can go."""
+    """Versions with their numbers, and what was exported of them."""
     with studio.database.reading() as connection:
         runs = list_runs(connection)
     told = [
@@ -119,7 +122,6 @@ def _told_brains(studio: Studio) -> dict[str, Any]:
     return {
         "name": studio.deployment.name,
         "brains": told,
-        "targets": told_targets(),
         "exports": list_exports(studio.folder.exports),
     }
 

@@ -10,8 +10,7 @@ import sys
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +19,7 @@ from ninebrains.studio.jobs import CancelledError, Job
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _FACTS = "export.json"
-_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "litert": ("keras", ("keras", "tensorflow", "ai_edge_litert")),
-    "saved_model": ("keras", ("keras", "tensorflow")),
-    "openvino": ("openvino", ("openvino",)),
-    "coreml": ("coreml", ("coremltools",)),
-}
 _LOOK_SECONDS = 0.2
-
-
-def told_targets() -> list[dict[str, Any]]:
-    """Where a brain can be exported to, in which precisions, and what is missing for it here.
-
-    Nothing is loaded to find that out: some of it takes half a minute and a gigabyte.
-    """
-    from ninebrains.exporting.targets import NAMES, target
-
-    found = []
-    for name in NAMES:
-        one = target(name)
-        extra, modules = _NEEDS.get(name, ("", ()))
-        absent = [module for module in modules if find_spec(module) is None]
-        missing = f"{absent[0]} is missing: pip install 'ninebrains[{extra}]'" if absent else None
-        told = {"name": name, "title": one.title, "precisions": one.precisions, "missing": missing}
-        found.append(told)
-    return found
 
 
 def export_brain(

@@ -200,7 +200,7 @@ def remove_label(connection: sqlite3.Connection, label: int) -> Done:
 
 
 def label_photos(connection: sqlite3.Connection, ids: Sequence[int], label: int | None) -> Done:
-    """Give photos a label, or take theirs away.
+    """Give photos a label, or take theirs away; those that have it already are confirmed.
 
     Raises:
         DataError: no photos.
@@ -209,8 +209,13 @@ def label_photos(connection: sqlite3.Connection, ids: Sequence[int], label: int 
     name = None if label is None else find_label(connection, label).name
     require_photos(connection, ids)
     which = num_photos(len(ids))
+    same = () if label is None else _having(connection, ids, label)
     told = f"take the label from {which}" if name is None else f"label {which} {name}"
-    return take_step(connection, "label", told, Change(photos=((label, tuple(ids)),)))
+    if same and len(same) == len(ids):
+        told = f"confirm {which} as {name}"
+    confirmed = ((label, same),) if same else ()
+    change = Change(photos=((label, tuple(ids)),), confirmed=confirmed)
+    return take_step(connection, "label", told, change)
 
 
 def accept_suggestions(
@@ -272,6 +277,12 @@ def num_photos(num: int) -> str:
     ('1 photo', '1,200 photos')
     """
     return "1 photo" if num == 1 else f"{num:,} photos"
+
+
+def _having(connection: sqlite3.Connection, ids: Sequence[int], label: int) -> tuple[int, ...]:
+    """Those of the photos that have a label."""
+    find = "SELECT 1 FROM photos WHERE id = ? AND label = ?"
+    return tuple(one for one in ids if connection.execute(find, (one, label)).fetchone())
 
 
 def _photos_of(connection: sqlite3.Connection, label: int) -> tuple[int, ...]:

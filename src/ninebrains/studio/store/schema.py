@@ -29,6 +29,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             added REAL NOT NULL,
             part TEXT NOT NULL CHECK (part IN ('train', 'test')),
             label INTEGER REFERENCES labels (id),
+            confirmed INTEGER,
             gone INTEGER NOT NULL DEFAULT 0,
             trouble TEXT,
             columns TEXT

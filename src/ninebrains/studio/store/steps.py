@@ -28,11 +28,13 @@ class Change:
     Attributes:
         photos: which photos get which label.
         gone: which photos are taken out of the project (1), or put back (0).
+        confirmed: which photos somebody has looked at and found a label right for.
         labels: fields of labels by their id; any of name, color, position, removed.
     """
 
     photos: tuple[Group, ...] = ()
     gone: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    confirmed: tuple[Group, ...] = ()
     labels: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -42,7 +44,14 @@ class Change:
 
     def to_json(self) -> str:
         """As text, to be kept."""
-        return json.dumps({"photos": self.photos, "gone": self.gone, "labels": self.labels})
+        return json.dumps(
+            {
+                "photos": self.photos,
+                "gone": self.gone,
+                "confirmed": self.confirmed,
+                "labels": self.labels,
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Change:
@@ -51,6 +60,7 @@ class Change:
         return cls(
             tuple((label, tuple(ids)) for label, ids in plain["photos"]),
             tuple((state, tuple(ids)) for state, ids in plain["gone"]),
+            tuple((label, tuple(ids)) for label, ids in plain["confirmed"]),
             {int(key): value for key, value in plain["labels"].items()},
         )
 
@@ -170,6 +180,7 @@ def _reverse(connection: sqlite3.Connection, change: Change) -> Change:
     return Change(
         _grouped(connection, "label", [one for _, ids in change.photos for one in ids]),
         _grouped(connection, "gone", [one for _, ids in change.gone for one in ids]),  # type: ignore[arg-type]
+        _grouped(connection, "confirmed", [one for _, ids in change.confirmed for one in ids]),
         labels,
     )
 
@@ -179,7 +190,7 @@ def _grouped(connection: sqlite3.Connection, column: str, ids: Iterable[int]) ->
     groups: dict[int | None, list[int]] = {}
     for photo in ids:
         row = connection.execute(
-            f"SELECT {column} FROM photos WHERE id = ?",  # noqa: S608 - one of two names above
+            f"SELECT {column} FROM photos WHERE id = ?",  # noqa: S608 - one of the names above
             (photo,),
         ).fetchone()
         groups.setdefault(row[0], []).append(photo)
@@ -197,6 +208,10 @@ def _apply(connection: sqlite3.Connection, change: Change) -> Done:
     for state, ids in change.gone:
         connection.executemany(
             "UPDATE photos SET gone = ? WHERE id = ?", [(state, photo) for photo in ids]
+        )
+    for group, ids in change.confirmed:
+        connection.executemany(
+            "UPDATE photos SET confirmed = ? WHERE id = ?", [(group, photo) for photo in ids]
         )
     for group, ids in change.photos:
         connection.executemany(
@@ -219,6 +234,7 @@ def _joined(one: Change, other: Change) -> Change:
     return Change(
         tuple((label, tuple(ids)) for label, ids in groups.items()),
         (*one.gone, *other.gone),
+        (*one.confirmed, *other.confirmed),
         # The first state of a label is what undoing goes back to, the last what redoing leads to;
         # a part touches a label once, when it makes it.
         {**other.labels, **one.labels},
