@@ -229,7 +229,6 @@ def test_a_studio_that_starts_again_goes_on_without_a_new_run(page, open_page, s
 
 def test_an_export_comes_with_its_receipt(page):
     run = page.get("/api/project")["run"]["id"]
-    brains = page.get("/api/brains")
     assert page.get("/api/targets")["targets"][0]["name"] == "onnx"
     job = page.post(f"/api/brains/{run}/export", 202, target="onnx")["job"]
     made = page.wait(job)["result"]

@@ -198,7 +198,7 @@ async def _serve(server: Server, ready: Callable[[], None], let_go: Callable[[],
         if server.interrupt_signal:
             os._exit(_STOPPED)
         let_go()  # a server ends when its last connection has, and pages keep one for events
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
 
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt
