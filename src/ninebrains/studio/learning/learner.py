@@ -42,7 +42,7 @@ from ninebrains.studio.store.photos import Stored, mark_trouble
 from ninebrains.studio.store.settings import read_setting, write_setting
 from ninebrains.trunks import DEFAULT_TRUNK, load_trunk
 
-QUIET_SECONDS = 0.6
+QUIET_SECONDS = 0.3
 """So long after the last label the quick fit begins."""
 CALM_SECONDS = 3.0
 """So long after it the full fit begins."""

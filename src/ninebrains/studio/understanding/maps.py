@@ -58,7 +58,9 @@ class Maps:
             )
         job.progress(0, 100, "sorting by likeness")
         features = shelf.features(known)
-        with calm_algebra(min(features.size, EXACT_VALUES)):  # more threads only wait for each other
+        with calm_algebra(
+            min(features.size, EXACT_VALUES)
+        ):  # more threads only wait for each other
             places = make_map(features, job.progress)
         found: dict[str, npt.NDArray[Any]] = {
             "ids": np.array(known, np.int64),
