@@ -24,7 +24,6 @@ from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
 from ninebrains.studio.listing import count_queues
 from ninebrains.studio.shipping.deployment import Deployment
-from ninebrains.studio.shipping.targets import Targets
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
 from ninebrains.studio.store.photos import (
@@ -73,7 +72,6 @@ class Studio:
         self.maps = Maps(self.folder.brains / "map.npz")
         self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
-        self.targets = Targets()
         self._queues: tuple[tuple[int, int, int], dict[str, int]] | None = None
         self.is_shared = False
         with self.database.writing() as connection:
