@@ -237,3 +237,22 @@ def test_help_does_not_load_what_serves():
     program = "import sys, ninebrains.cli.verbs; print([m for m in sys.modules if 'granian' in m])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "{here}/static/?",
+        "{here}/static/#",
+        "{here}?",
+        "x@{here}",
+        "{here}/login",
+        "[::1",
+        "{here}:",
+    ],
+)
+def test_a_host_header_cannot_choose_another_path(page, stranger, host):
+    here = page.url.removeprefix("http://").rstrip("/")
+    reply = stranger.get("/api/project", headers={"host": host.format(here=here)})
+    assert reply.status_code in (400, 421)
+    assert "counts" not in reply.text

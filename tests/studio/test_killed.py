@@ -60,3 +60,24 @@ def test_an_import_that_was_killed_is_begun_again_and_whole(tmp_path, open_page)
     told = again.get("/api/project")
     assert told["counts"]["labelled"] == 300
     assert {one["name"]: one["count"] for one in told["labels"]} == {"cat": 150, "dog": 150}
+
+
+def test_a_studio_ends_while_pages_are_open(tmp_path, open_page):
+    page = open_page(tmp_path / "project")
+    begun = threading.Event()
+
+    def listen():
+        with (
+            httpx.Client(base_url=page.url, cookies=page.http.cookies, timeout=60) as client,
+            client.stream("GET", "/api/events") as stream,
+        ):
+            for line in stream.iter_lines():
+                if line.startswith("event: reset"):
+                    begun.set()
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    assert begun.wait(60)
+    page.close()
+    listening.join()
+    assert page.process.returncode == 0

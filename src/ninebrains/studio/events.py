@@ -54,7 +54,7 @@ class Events:
                 loop.call_soon_threadsafe(_put, queue, event)
 
     def close(self) -> None:
-        """Let all pages go, and those that come again."""
+        """Let all pages go, also those that come again."""
         with self._lock:
             self._is_closed = True
             for queue, loop in self._listeners.items():
@@ -67,10 +67,10 @@ class Events:
         """
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         with self._lock:
+            if self._is_closed:
+                return
             missed = self._missed(last)
             self._listeners[queue] = asyncio.get_running_loop()
-            if self._is_closed:
-                queue.put_nowait(None)
         try:
             yield b"retry: 1000\n\n"
             if missed is None:

@@ -171,8 +171,10 @@ def _condition(kind: str, argument: str) -> tuple[str, list[object]]:
     if kind == "slice" and column in _SLICES:
         return f"{_SLICES[column]} = ?", [value]
     if kind == "slice" and mark:
-        path = '$."' + column.replace('"', "") + '"'
-        return "COALESCE(json_extract(columns, ?), '') = ?", [path, value]
+        return "EXISTS (SELECT 1 FROM json_each(columns) WHERE key = ? AND value = ?)", [
+            column,
+            value,
+        ]
     raise DataError(f"there is no view {kind[:40]!r} of the photos; reload the page")
 
 

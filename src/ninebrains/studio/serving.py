@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
     from granian.server.embed import Server
     from starlette.types import ASGIApp
 
+    from ninebrains.studio.http.sessions import Sessions
+
 USUAL_PORT = 8765
 _BUFFER_BYTES = 2**19
 _HEADER_MILLISECONDS = 10_000
 _CONNECTIONS = 512
+_STOPPED = 130
 
 
 @dataclass(frozen=True)
@@ -115,13 +120,8 @@ def run_studio(project: Path, access: Access, ready: Callable[[str, str], None])
         has_tls=access.certificate is not None,
     )
     server = make_server(app, access, listening)
-    asyncio.run(
-        _serve(
-            server,
-            lambda: ready(url, f"{url}?token={sessions.new_token()}"),
-            studio.events.close,
-        )
-    )
+    told = partial(_tell_ready, ready, url, sessions)
+    asyncio.run(_serve(server, told, studio.events.close))
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -186,12 +186,19 @@ def make_server(app: ASGIApp, access: Access, listening: socket.socket) -> Serve
     )
 
 
+def _tell_ready(ready: Callable[[str, str], None], url: str, sessions: Sessions) -> None:
+    ready(url, f"{url}?token={sessions.new_token()}")
+
+
 async def _serve(server: Server, ready: Callable[[], None], let_go: Callable[[], None]) -> None:
+    """Answer until told to end; told again, end at once: what was answered for is on the disk."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        let_go()  # the server waits for open streams of events, and these never end by themselves
-        server.stop()
+        if server.interrupt_signal:
+            os._exit(_STOPPED)
+        let_go()  # a server ends when its last connection has, and pages keep one for events
+        server.stop()  # type: ignore[no-untyped-call]
 
     for name in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C comes as KeyboardInterrupt

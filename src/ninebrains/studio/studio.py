@@ -24,7 +24,6 @@ from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
 from ninebrains.studio.listing import count_queues
 from ninebrains.studio.shipping.deployment import Deployment
-from ninebrains.studio.shipping.targets import Targets
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
 from ninebrains.studio.store.photos import (
@@ -73,7 +72,7 @@ class Studio:
         self.maps = Maps(self.folder.brains / "map.npz")
         self.deployment = Deployment(self.folder, self.events, name_from(self.folder.root.name))
         self.intake = Intake(self.folder, self.database, self.events, self.limits)
-        self.targets = Targets()
+        self._queues: tuple[tuple[int, int, int], dict[str, int]] | None = None
         self.is_shared = False
         with self.database.writing() as connection:
             # Pages keep pictures for good; this tells those of two projects apart.
@@ -137,7 +136,7 @@ class Studio:
                 "name": self.name,
                 "key": self._key,
                 "folder": str(self.folder.root),
-                "queues": count_queues(connection, self.answers, self.alike),
+                "queues": self._queue_counts(connection),
                 "counts": count_photos(connection),
                 "labels": [label.plain() for label in list_labels(connection)],
                 "pace_seconds": pace_seconds(connection),
@@ -153,6 +152,14 @@ class Studio:
                 "run": self._run(connection),
                 "learning": self.learner.state(),
             }
+
+    def _queue_counts(self, connection: sqlite3.Connection) -> dict[str, int]:
+        """How many photos wait in each queue; counted when something has changed."""
+        answers, alike = self.answers, self.alike
+        mark = (revision_of(connection), id(answers), id(alike))
+        if self._queues is None or self._queues[0] != mark:
+            self._queues = (mark, count_queues(connection, answers, alike))
+        return self._queues[1]
 
     def _run(self, connection: sqlite3.Connection) -> dict[str, Any] | None:
         """The newest run, with its advice and where it moved from."""

@@ -18,6 +18,7 @@ from ninebrains.studio.store.photos import Stored, mark_trouble, stored
 
 SIDE = 256
 _QUALITY = 82
+_AT_ONCE = 2
 _TELL_SECONDS = 0.5
 
 
@@ -35,6 +36,7 @@ class Thumbnails:
         self._folder, self._database, self._events = folder, database, events
         self._limits = limits
         self._wake = threading.Event()
+        self._room = threading.Semaphore(_AT_ONCE)
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="studio-thumbnails", daemon=True)
 
@@ -70,8 +72,9 @@ class Thumbnails:
         return path
 
     def _make(self, photo: Stored, path: Path) -> None:
-        data = read_photo(self._folder.root / photo.path, self._limits)
-        image = thumbnail(data, SIDE)
+        with self._room:  # a large photo takes hundreds of megabytes while it is made small
+            data = read_photo(self._folder.root / photo.path, self._limits)
+            image = thumbnail(data, SIDE)
         file = io.BytesIO()
         image.save(file, "JPEG", quality=_QUALITY)
         with replacing(path) as target:

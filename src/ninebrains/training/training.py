@@ -39,7 +39,7 @@ from ninebrains.photos import (
 from ninebrains.training.arranging import Material, arrange
 from ninebrains.training.assembling import assemble
 from ninebrains.training.card import write_card
-from ninebrains.training.extracting import Progress, extract
+from ninebrains.training.extracting import Extraction, Progress, extract
 from ninebrains.training.links import LINKS
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.recipe import Recipe

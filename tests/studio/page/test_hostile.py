@@ -25,7 +25,7 @@ def test_names_with_markup_stay_text_everywhere(visit, studio, tmp_path):
     page.set_input_files("#pick-folder-input", tmp_path / "photos")
     page.click("text=Add 24 photos")
     page.wait_for_selector("text=24 photos added.")
-    page.wait_for_selector(f".label .name:text-is(\"{label.name}\")")
+    page.wait_for_selector(f'.label .name:text-is("{label.name}")')
     go(page, "label/search:onerror")
     page.wait_for_selector("text=12 photos with “onerror”.")
     page.focus("#grid")

@@ -8,7 +8,9 @@ browsers run nothing but our own scripts.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import re
 import socket
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ _BODY_BYTES = 16 * 2**20
 _LOGIN_BYTES = 4 * 2**10
 _TRY_BYTES = 128 * 2**20
 _UPLOAD_BYTES = 8 * 2**30
+_LOGIN_SECONDS = 10.0
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "content-security-policy": (
@@ -99,10 +103,12 @@ class Gate:
             await response(scope, receive, send_guarded)
             return
         most = _most_bytes(scope["path"])
-        await self.app(scope, _counted(receive, most), send_guarded)
+        patience = None if self.is_known(request) else _LOGIN_SECONDS
+        await self.app(scope, _counted(receive, most, patience), send_guarded)
 
     def _check(self, request: Request) -> None:
-        host = request.headers.get("host", "")
+        # Never `request.url`, which is put together from what the client says of the host.
+        host, path = request.headers.get("host", ""), str(request.scope["path"])
         if not self._is_ours(host):
             raise RequestError(
                 f"this studio is not at {host[:100]!r}; open the address that the terminal shows",
@@ -110,7 +116,6 @@ class Gate:
             )
         if request.method not in _READING:
             _check_origin(request, host)
-        path = request.url.path
         is_open = path in _OPEN or path.startswith(_OPEN_FILES)
         if not is_open and not self.is_known(request):
             raise AccessError(
@@ -126,10 +131,10 @@ class Gate:
         return self._sessions.knows(cookie_of(request, self._cookie))
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
+        name = found["name"].strip("[]").casefold()
         if name in self._names:
             return True
         if not self._any_address:
@@ -177,12 +182,16 @@ def _most_bytes(path: str) -> int:
     return _LOGIN_BYTES if path == "/login" else _BODY_BYTES
 
 
-def _counted(receive: Receive, most: int) -> Receive:
+def _counted(receive: Receive, most: int, patience: float | None) -> Receive:
+    """The body in pieces, of which there may be only so many bytes; strangers have little time."""
     num_bytes = 0
 
     async def receive_counted() -> Message:
         nonlocal num_bytes
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), patience)
+        except TimeoutError as error:
+            raise RequestError("the body did not come in time; try again", 408) from error
         if message["type"] == "http.request":
             num_bytes += len(message.get("body", b""))
             if num_bytes > most:

@@ -53,7 +53,7 @@ async def respond(request: Request, error: Exception) -> Response:
         return reply({"error": told}, error.status_code)
     if isinstance(error, NinebrainsError):
         return reply({"error": str(error)}, _status(error))
-    _log.error("internal at %s", request.url.path[:200], exc_info=error)
+    _log.error("internal at %s", str(request.scope["path"])[:200], exc_info=error)
     told = "something went wrong in the studio itself; the terminal it runs in says more"
     return reply({"error": told}, 500)
 

@@ -18,6 +18,7 @@ _SCRYPT_COST = 2**14  # 16 MiB and a twentieth of a second for each attempt
 _MOST_WRONG = 5
 _WRONG_SECONDS = 60.0
 _MOST_SESSIONS = 100
+_MOST_TOKENS = 20
 
 
 class Sessions:
@@ -31,7 +32,7 @@ class Sessions:
     def __init__(self, database: Database, password: str | None = None) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._tokens: set[str] = set()
+        self._tokens: dict[str, None] = {}  # the oldest first
         self._salt = secrets.token_bytes(16)
         self._password = None if password is None else self._hash(password)
         self._wrong: deque[float] = deque(maxlen=_MOST_WRONG)
@@ -49,7 +50,9 @@ class Sessions:
         """A token that opens the studio once."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._tokens.add(_digest(token))
+            while len(self._tokens) >= _MOST_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
+            self._tokens[_digest(token)] = None
         return token
 
     def spend(self, token: str) -> str:
@@ -64,7 +67,7 @@ class Sessions:
                     "this address was used before, or is of an earlier start. Open the one that "
                     "the terminal shows now, or have a new one made on the page that is open."
                 )
-            self._tokens.discard(_digest(token))
+            del self._tokens[_digest(token)]
         return self._begin()
 
     def sign_in(self, password: str) -> str:

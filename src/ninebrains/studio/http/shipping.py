@@ -19,6 +19,7 @@ from ninebrains.studio.shipping.exports import (
     remove_export,
     zip_export,
 )
+from ninebrains.studio.shipping.targets import find_targets
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,7 +45,7 @@ def routes(studio: Studio) -> list[Route]:
         return reply(await in_thread(_told_brains, studio))
 
     async def targets(_request: Request) -> Response:
-        return reply({"targets": await in_thread(studio.targets.told)})
+        return reply({"targets": await in_thread(find_targets)})
 
     async def brain_file(request: Request) -> Response:
         run = await in_thread(run_of, studio, number_in(request))

@@ -63,16 +63,22 @@ def look(connection: sqlite3.Connection) -> Situation:
 def as_dataset(root: Path, situation: Situation, examples: Sequence[Stored]) -> Dataset:
     """The examples as a data set in parts. Names are paths relative to the project."""
     names = {label.id: label.name for label in situation.learnt}
+    base = str(root)
     photos = tuple(
         Photo(
-            path=root / photo.path,
-            name=Path(os.path.relpath(root / photo.path, root)).as_posix(),
+            path=Path(base, photo.file),
+            name=_relative(photo, base),
             labels=(names[photo.label],) if photo.label is not None else (),
             split=photo.part,
         )
         for photo in examples
     )
     return Dataset(root, "classify", photos, tuple(label.name for label in situation.learnt))
+
+
+def _relative(photo: Stored, root: str) -> str:
+    path = photo.file if photo.is_copy else os.path.relpath(photo.file, root)
+    return path.replace(os.sep, "/")
 
 
 def as_brain_labels(labels: Sequence[Label]) -> list[BrainLabel]:

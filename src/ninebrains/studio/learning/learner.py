@@ -42,7 +42,7 @@ from ninebrains.studio.store.photos import Stored, mark_trouble
 from ninebrains.studio.store.settings import read_setting, write_setting
 from ninebrains.trunks import DEFAULT_TRUNK, load_trunk
 
-QUIET_SECONDS = 0.6
+QUIET_SECONDS = 0.3
 """So long after the last label the quick fit begins."""
 CALM_SECONDS = 3.0
 """So long after it the full fit begins."""
@@ -185,13 +185,15 @@ class Learner:
             shelf = self._shelf_of(read_setting(connection, "trunk", DEFAULT_TRUNK))
         waiting = before_learning(situation)
         self._tell(waiting_for=waiting, error=None)
-        shelf.recall(situation.photos)
+        shelf.recall(situation.examples)
         key = (shelf.trunk.hash, situation.fingerprint)
         self._tell(is_up_to_date=key == self._kept)
         if not waiting:
             self._compute(shelf, situation.examples, version, "looking at labelled photos")
             if key not in (self._kept, self._learnt):
                 self._learn_quickly(situation, shelf, key)
+        shelf.recall(situation.photos)
+        self._extend(shelf, situation.photos)
         self._compute(shelf, situation.photos, version, "looking at all photos")
         self._look_for_copies(situation, shelf)
         if not waiting and key == self._kept and key != self._learnt:
@@ -235,10 +237,16 @@ class Learner:
                 with self._database.writing() as connection:
                     for trouble in troubles:
                         mark_trouble(connection, trouble.photo, trouble.reason)
-            if self._lesson is not None and self.answers is not None:
-                ids = [photo.id for photo in part if photo.id in shelf]
-                self.answers = extended(self.answers, self._lesson, shelf, ids)
-        if missing and self._lesson is not None:
+            self._extend(shelf, part)
+
+    def _extend(self, shelf: Shelf, photos: Sequence[Stored]) -> None:
+        """Answers on photos whose features have come since."""
+        if self._lesson is None or self.answers is None:
+            return
+        ids = [photo.id for photo in photos if photo.id in shelf]
+        answers = extended(self.answers, self._lesson, shelf, ids)
+        if answers is not self.answers:
+            self.answers = answers
             self._events.tell("answers")
 
     def _learn_quickly(self, situation: Situation, shelf: Shelf, key: tuple[str, str]) -> None:

@@ -63,7 +63,8 @@ def start_host(folder: Folder, port: int | None) -> OwnHost:
     if running is not None:
         return running
     folder.models.mkdir(parents=True, exist_ok=True)
-    folder.state.mkdir(parents=True, exist_ok=True)
+    folder.state.mkdir(mode=0o700, parents=True, exist_ok=True)  # a key is kept there
+    folder.state.chmod(0o700)
     key = _make_key(folder)
     chosen = _free_port() if port is None else port
     log = folder.state / "host.log"

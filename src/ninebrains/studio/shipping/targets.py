@@ -1,53 +1,33 @@
-"""Where brains can be exported to from here, found out in a process of its own.
-
-    python -m ninebrains.studio.shipping.targets
-
-Some targets import what they need to see that it is there, which takes seconds and half a gigabyte:
-the studio must not keep that for a list.
-"""
+"""Where brains can be exported to from here, found out without loading or fetching anything."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ninebrains.errors import ExportError, ExtraError
+from ninebrains.errors import ExtraError
 
-_SECONDS = 300.0
+if TYPE_CHECKING:
+    from ninebrains.exporting.target import Target
 
-
-class Targets:
-    """The list of targets, made when somebody first asks for it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: list[dict[str, Any]] | None = None
-
-    def told(self) -> list[dict[str, Any]]:
-        """Name, title and precisions of each target, and what is missing for it here, or None.
-
-        Raises:
-            ExportError: the process that looks has failed.
-        """
-        with self._lock:
-            if self._found is None:
-                self._found = _ask()
-            return self._found
+# These import what they need to see that it is there, which takes seconds and half a gigabyte; or
+# fetch it, which nobody has asked for who only looks at the list.
+_LOOKED_FOR: Mapping[str, tuple[str, ...]] = {
+    "litert": ("keras", "tensorflow", "ai_edge_litert"),
+    "saved_model": ("keras", "tensorflow"),
+    "web": (),
+}
 
 
 def find_targets() -> list[dict[str, Any]]:
-    """What `Targets.told` gives, in this process."""
+    """Name, title and precisions of each target, and what is missing for it here, or None."""
     from ninebrains.exporting.targets import NAMES, target
 
     found = []
     for name in NAMES:
-        one = target(name)
-        missing = None
+        one, missing = target(name), None
         try:
-            one.require(one.precisions[0])
+            _require(one)
         except ExtraError as error:
             missing = str(error)
         told = {"name": name, "title": one.title, "precisions": one.precisions, "missing": missing}
@@ -55,20 +35,16 @@ def find_targets() -> list[dict[str, Any]]:
     return found
 
 
-def _ask() -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "ninebrains.studio.shipping.targets"]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command, capture_output=True, timeout=_SECONDS, check=True, stdin=subprocess.DEVNULL
-        )
-        found: list[dict[str, Any]] = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise ExportError(
-            f"it could not be found out where brains can be exported to ({error}); try again, or "
-            "export on the command line"
-        ) from error
-    return found
+def _require(target: Target) -> None:
+    """Make sure that the packages are installed.
 
+    Raises:
+        ExtraError: one is missing.
+    """
+    from ninebrains.exporting.requiring import require_package
 
-if __name__ == "__main__":
-    json.dump(find_targets(), sys.stdout)
+    modules = _LOOKED_FOR.get(target.name)
+    if modules is None:
+        target.require(target.precisions[0])
+    for module in modules or ():
+        require_package(module, "keras", f"an export to {target.title}")

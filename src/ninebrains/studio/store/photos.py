@@ -57,6 +57,7 @@ class Stored:
 
     Attributes:
         id: its number.
+        file: `NewPhoto.path` as text: of thousands, paths take long to make.
         label: its label's number, or None.
         trouble: why it cannot be read, or None.
         added: when, in seconds since 1970.
@@ -64,7 +65,7 @@ class Stored:
 
     id: int
     sha256: str
-    path: Path
+    file: str
     is_copy: bool
     name: str
     source: str
@@ -77,6 +78,11 @@ class Stored:
     label: int | None
     trouble: str | None
     added: float
+
+    @property
+    def path(self) -> Path:
+        """Of the file: relative to the project for a copy, else absolute."""
+        return Path(self.file)
 
 
 def part_of(sha256: str) -> Part:
@@ -133,7 +139,7 @@ def stored(row: sqlite3.Row) -> Stored:
     return Stored(
         id=row["id"],
         sha256=row["sha256"],
-        path=Path(os.fsdecode(row["path"])),
+        file=os.fsdecode(row["path"]),
         is_copy=bool(row["is_copy"]),
         name=row["name"],
         source=row["source"],

@@ -15,6 +15,8 @@ from ninebrains.studio.jobs import Job
 from ninebrains.studio.learning.shelf import Shelf
 from ninebrains.studio.store.photos import Stored
 from ninebrains.studio.understanding.mapping import LEAST, make_map
+from ninebrains.training.basis import EXACT_VALUES
+from ninebrains.training.studying import calm_algebra
 
 
 class Maps:
@@ -55,7 +57,11 @@ class Maps:
                 f"{len(known)}; wait until the others are, or add photos"
             )
         job.progress(0, 100, "sorting by likeness")
-        places = make_map(shelf.features(known), job.progress)
+        features = shelf.features(known)
+        with calm_algebra(
+            min(features.size, EXACT_VALUES)
+        ):  # more threads only wait for each other
+            places = make_map(features, job.progress)
         found: dict[str, npt.NDArray[Any]] = {
             "ids": np.array(known, np.int64),
             "places": places,
