@@ -28,7 +28,7 @@ export function makeViews() {
       ["unlabelled", "No label", counts.unlabelled],
       ["review", "To review", queues.review],
       ["errors", "Doubtful", queues.errors],
-      ["duplicates", "Near duplicates", queues.duplicates],
+      ["duplicates", "Duplicates", queues.duplicates],
       queues.strangers ? ["strangers", "Strange", queues.strangers] : null,
       counts.troubled ? ["trouble", "Unreadable", counts.troubled] : null,
     ];

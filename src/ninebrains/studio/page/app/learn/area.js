@@ -126,13 +126,7 @@ function headline(run, metrics, isQuick) {
       "div.said",
       {},
       accuracy && intervalBar(accuracy),
-      accuracy &&
-        make(
-          "p",
-          {},
-          `Checked on ${many(run.num_test, "photo")}, so the truth is likely between ${range(accuracy).replace(" to ", " and ")}.`,
-        ),
-      make("p.soft", {}, run.verdict ?? metrics?.verdict ?? ""),
+      make("p", {}, run.verdict ?? metrics?.verdict ?? ""),
     ),
     make(
       "ul.facts",

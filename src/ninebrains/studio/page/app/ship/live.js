@@ -17,8 +17,8 @@ const WHAT = [
   [
     "drift",
     "Drift",
-    "Distance from training; from 0.1 on it may matter.",
-    (value) => value.toFixed(2),
+    "Distance from training: above 1 it is more than chance makes.",
+    (value) => value.toFixed(1),
     {},
   ],
 ];

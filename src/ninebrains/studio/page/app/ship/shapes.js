@@ -77,9 +77,10 @@ export function pointOf({ at, versions }, drift = []) {
     const answers = timed.reduce((total, each) => total + each.answered, 0);
     const voices = sum("confirmed") + sum("disputed");
     const found = drift.find((each) => each.version === number);
+    // In units of what chance alone would make of it, so that unlike measures can share a line.
     const distances = Object.values(found?.measures ?? {})
-      .filter((each) => each.verdict !== "too few")
-      .map((each) => each.distance);
+      .filter((each) => each.verdict !== "too few" && each.limit > 0)
+      .map((each) => each.distance / each.limit);
     point[number] = {
       mean_ms: answers
         ? timed.reduce((total, each) => total + each.mean_ms * each.answered, 0) / answers

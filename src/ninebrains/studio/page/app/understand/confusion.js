@@ -30,7 +30,7 @@ export function show(root, run) {
       make(
         "p.soft",
         {},
-        `On the ${many(run.num_test, "photo")} kept for checking. Every number leads to its photos.`,
+        `On the ${many(run.num_test, "photo")} kept for checking. Rows are the labels that people gave, columns what the brain said. Every number leads to its photos.`,
       ),
       make(
         "div.scroll",
@@ -64,7 +64,7 @@ function matrix(confusion, labels) {
   return make(
     `table.matrix${isLong ? ".long" : ""}`,
     {},
-    make("caption", {}, "Rows: the label that people gave. Columns: what the brain said."),
+    make("caption.unseen", {}, "Rows are labels that people gave, columns what the brain said"),
     make("thead", {}, make("tr", {}, make("td"), ...head)),
     make("tbody", {}, ...rows),
   );
