@@ -113,7 +113,9 @@ def main() -> None:
         playwright, browser = launch()
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(studio.url + studio.post("/api/link")["path"].lstrip("/"))
-        until(page, "document.querySelector('#view-all .tally')?.textContent === '20,000'", None, 300)
+        until(
+            page, "document.querySelector('#view-all .tally')?.textContent === '20,000'", None, 300
+        )
         page.wait_for_selector(".cell")
         opened = [first_page(page, studio) for _ in range(max(3, chosen.repeats // 8))]
         rows = [row("page opened, photos seen", opened), *measure(page, chosen.repeats)]

@@ -55,7 +55,13 @@ async function begin() {
   try {
     await refresh();
   } catch (error) {
-    part("main").replaceChildren(empty("The studio could not be opened", error.message, button("Try again", () => location.reload())));
+    part("main").replaceChildren(
+      empty(
+        "The studio could not be opened",
+        error.message,
+        button("Try again", () => location.reload()),
+      ),
+    );
     return;
   }
   events.listen();

@@ -11,7 +11,9 @@ export class Refused extends Error {
 /** The server cannot be reached. */
 export class Unreachable extends Error {
   constructor() {
-    super("The studio does not answer. Is it still running? Your last change is kept here and sent when it is back.");
+    super(
+      "The studio does not answer. Is it still running? Your last change is kept here and sent when it is back.",
+    );
   }
 }
 
@@ -29,7 +31,8 @@ async function ask(path, options = {}) {
 }
 
 function sentence(told, status) {
-  const text = typeof told?.error === "string" ? told.error : (told?.error?.message ?? told?.message);
+  const text =
+    typeof told?.error === "string" ? told.error : (told?.error?.message ?? told?.message);
   if (text) return text;
   if (status === 401 || status === 403)
     return "This page is no longer logged in. Open the address that the studio printed when it started.";
@@ -41,7 +44,11 @@ export const get = async (path, options) => (await ask(path, options)).json();
 
 /** Send JSON, get JSON. */
 export async function send(path, values = {}, method = "POST") {
-  const options = { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(values) };
+  const options = {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(values),
+  };
   return (await ask(path, options)).json();
 }
 
@@ -49,10 +56,13 @@ export async function send(path, values = {}, method = "POST") {
 export const remove = async (path) => (await ask(path, { method: "DELETE" })).json();
 
 /** Send a body as it is (a form, a photo), get JSON. */
-export const put = async (path, body, options = {}) => (await ask(path, { method: "POST", body, ...options })).json();
+export const put = async (path, body, options = {}) =>
+  (await ask(path, { method: "POST", body, ...options })).json();
 
 /** Escaped values behind a path: query("/api/photos", {view: "all"}). */
 export function query(path, values) {
-  const known = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const known = Object.entries(values).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   return known.length ? `${path}?${new URLSearchParams(known)}` : path;
 }

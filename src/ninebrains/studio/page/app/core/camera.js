@@ -12,7 +12,9 @@ const REASONS = {
  */
 export async function open(video) {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error("Browsers give cameras only to this machine's own pages and to pages with https.");
+    throw new Error(
+      "Browsers give cameras only to this machine's own pages and to pages with https.",
+    );
   }
   let stream;
   const stop = () => {
@@ -20,12 +22,17 @@ export async function open(video) {
     video.srcObject = null;
   };
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } }, audio: false });
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { width: { ideal: 1280 }, height: { ideal: 720 } },
+      audio: false,
+    });
     video.srcObject = stream;
     await video.play();
   } catch (error) {
     stop();
-    throw new Error(REASONS[error?.name] ?? `The camera does not start (${error?.message ?? error}).`);
+    throw new Error(
+      REASONS[error?.name] ?? `The camera does not start (${error?.message ?? error}).`,
+    );
   }
   return stop;
 }

@@ -3,7 +3,15 @@
 import { send, Unreachable } from "./api.js";
 import { announce, toast } from "./dom.js";
 import { many } from "./words.js";
-import { keepPending, labelAt, load, noteRevision, setLabels, suggestionAt, takeLabels } from "./photos.js";
+import {
+  keepPending,
+  labelAt,
+  load,
+  noteRevision,
+  setLabels,
+  suggestionAt,
+  takeLabels,
+} from "./photos.js";
 import { follow, labelOf, nameOf, project, refresh, tell, waitFor } from "./project.js";
 
 const queue = [];
@@ -27,8 +35,17 @@ export function label(ids, label, { confirms = false } = {}) {
   const changed = confirms ? ids : ids.filter((id) => labelAt(id) !== label);
   if (!changed.length) return;
   if (label) noteDone(changed.filter((id) => !labelAt(id)).length);
-  apply({ path: "/api/label", body: { ids: changed, label: label || null }, ids: changed, after: changed.map(() => label) });
-  announce(label ? `${many(changed.length, "photo")}: ${nameOf(label)}` : `${many(changed.length, "photo")}: label taken away`);
+  apply({
+    path: "/api/label",
+    body: { ids: changed, label: label || null },
+    ids: changed,
+    after: changed.map(() => label),
+  });
+  announce(
+    label
+      ? `${many(changed.length, "photo")}: ${nameOf(label)}`
+      : `${many(changed.length, "photo")}: label taken away`,
+  );
 }
 
 /** Take the suggestions of photos as their labels; photos without one are left as they are. */
@@ -36,7 +53,13 @@ export function accept(ids) {
   const taken = ids.filter((id) => suggestionAt(id) && suggestionAt(id) !== labelAt(id));
   if (!taken.length) return [];
   noteDone(taken.filter((id) => !labelAt(id)).length);
-  apply({ path: "/api/label", accepts: true, body: { ids: taken }, ids: taken, after: taken.map(suggestionAt) });
+  apply({
+    path: "/api/label",
+    accepts: true,
+    body: { ids: taken },
+    ids: taken,
+    after: taken.map(suggestionAt),
+  });
   announce(`${many(taken.length, "suggestion")} accepted`);
   return taken;
 }
@@ -113,8 +136,14 @@ function takeBack(change, error) {
     if (later) later.before[later.ids.indexOf(id)] = change.before[place];
   });
   const free = change.ids.map((id, place) => [id, place]).filter(([id]) => pending.get(id) === 1);
-  count(free.map(([, place]) => change.after[place]), free.map(([, place]) => change.before[place]));
-  setLabels(free.map(([id]) => id), free.map(([, place]) => change.before[place]));
+  count(
+    free.map(([, place]) => change.after[place]),
+    free.map(([, place]) => change.before[place]),
+  );
+  setLabels(
+    free.map(([id]) => id),
+    free.map(([, place]) => change.before[place]),
+  );
   toast(`Not saved, so taken back: ${error.message}`, { kind: "problem" });
 }
 

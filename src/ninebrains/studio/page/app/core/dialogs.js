@@ -33,7 +33,12 @@ export function question(title, content, answer, { danger = false, check = () =>
       make("h2", { id: "question-title" }, title),
       ...content,
       problem,
-      make("div.row.end", {}, button("Cancel", () => dialog.close()), yes),
+      make(
+        "div.row.end",
+        {},
+        button("Cancel", () => dialog.close()),
+        yes,
+      ),
     );
     const dialog = make("dialog", { "aria-labelledby": "question-title" }, form);
     dialog.addEventListener("close", () => {
@@ -53,7 +58,13 @@ export function field(name, value = "", properties = {}) {
 
 /** A choice of several, with its name above it. */
 export function choice(name, options, value, properties = {}) {
-  const select = make("select", properties, ...options.map(([key, text]) => make("option", { value: key, selected: String(key) === String(value) }, text)));
+  const select = make(
+    "select",
+    properties,
+    ...options.map(([key, text]) =>
+      make("option", { value: key, selected: String(key) === String(value) }, text),
+    ),
+  );
   return [select, make("label.field", {}, make("span", {}, name), select)];
 }
 

@@ -16,12 +16,17 @@ export function make(tag, properties = {}, ...children) {
   if (classes.length) element.classList.add(...classes);
   for (const [key, value] of Object.entries(properties)) {
     if (value === undefined || value === null) continue;
-    if (key === "on") for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
-    else if (key === "style") for (const [rule, set] of Object.entries(value)) element.style.setProperty(rule, set);
-    else if (key.includes("-") || key === "role" || key === "for" || key === "list") element.setAttribute(key, value);
+    if (key === "on")
+      for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
+    else if (key === "style")
+      for (const [rule, set] of Object.entries(value)) element.style.setProperty(rule, set);
+    else if (key.includes("-") || key === "role" || key === "for" || key === "list")
+      element.setAttribute(key, value);
     else element[key] = value;
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -33,7 +38,9 @@ export function draw(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, name);
   if (classes.length) element.setAttribute("class", classes.join(" "));
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -52,7 +59,13 @@ export const button = (text, act, properties = {}) =>
 
 /** A line with a title, what it means and something to press: for places without content. */
 export const empty = (title, text, ...actions) =>
-  make("div.empty", {}, make("h2", {}, title), make("p", {}, text), make("div.row", {}, ...actions));
+  make(
+    "div.empty",
+    {},
+    make("h2", {}, title),
+    make("p", {}, text),
+    make("div.row", {}, ...actions),
+  );
 
 let said = "";
 

@@ -25,8 +25,17 @@ function paintPill() {
   const pill = part("pill");
   pill.hidden = !newest && !works;
   pill.classList.toggle("works", works);
-  const text = newest?.accuracy ? `${percent(newest.accuracy.value)} right` : newest ? "not measured" : "learning";
-  fill(pill, make("b", {}, text), works && make("span.pulse", { title: learning.text }), works && make("span.unseen", {}, ", learning"));
+  const text = newest?.accuracy
+    ? `${percent(newest.accuracy.value)} right`
+    : newest
+      ? "not measured"
+      : "learning";
+  fill(
+    pill,
+    make("b", {}, text),
+    works && make("span.pulse", { title: learning.text }),
+    works && make("span.unseen", {}, ", learning"),
+  );
 }
 
 function paintSteps() {
@@ -47,12 +56,20 @@ function paintConnection() {
       : `The studio does not answer. It is asked again every second${left ? `; ${many(left, "change")} will be sent then` : ""}.`;
 }
 
-const TITLES = { import: "Adding photos", folder: "Adding a folder", export: "Exporting", map: "Drawing the map", serve: "Starting the host" };
+const TITLES = {
+  import: "Adding photos",
+  folder: "Adding a folder",
+  export: "Exporting",
+  map: "Drawing the map",
+  serve: "Starting the host",
+};
 
 function paintJobs() {
   const now = project.jobs.filter(isUnderWay);
   const rows = now.map((job) =>
-    row(TITLES[job.kind] ?? job.title, job.stage, job.done, job.total, () => attempt(() => remove(`/api/jobs/${job.id}`))),
+    row(TITLES[job.kind] ?? job.title, job.stage, job.done, job.total, () =>
+      attempt(() => remove(`/api/jobs/${job.id}`)),
+    ),
   );
   if (upload.now) {
     const { sent, total, cancel } = upload.now;
@@ -66,7 +83,14 @@ function paintJobs() {
 function row(title, text, done, total, cancel) {
   const bar = make("progress", { "aria-label": title });
   if (total) Object.assign(bar, { max: total, value: done });
-  return make("div.job", {}, make("b", {}, title), bar, make("span.soft.small", {}, text ?? ""), button("Stop", cancel, { className: "small quiet", "aria-label": `Stop: ${title}` }));
+  return make(
+    "div.job",
+    {},
+    make("b", {}, title),
+    bar,
+    make("span.soft.small", {}, text ?? ""),
+    button("Stop", cancel, { className: "small quiet", "aria-label": `Stop: ${title}` }),
+  );
 }
 
 /** Begin to keep it all up to date. */
@@ -99,7 +123,7 @@ export function begin() {
 
 function search() {
   const found = part("search");
-  if (found) return found.select(), found.focus();
+  if (found) return (found.select(), found.focus());
   location.hash = "#/label";
   setTimeout(() => part("search")?.focus(), 100);
   return undefined;

@@ -11,12 +11,17 @@ let active = "";
  * @param rows [keys, what they do, act]; keys such as "ctrl+z" or "a|b"; "" in place of act where
  *   the row is for the help alone
  */
-export const keysOf = (area, rows) => tables.set(area, rows.map(([keys, text, act]) => ({ keys, text, act })));
+export const keysOf = (area, rows) =>
+  tables.set(
+    area,
+    rows.map(([keys, text, act]) => ({ keys, text, act })),
+  );
 
 /** Which area's keys count now. Those of "everywhere" always do. */
 export const activate = (area) => (active = area);
 
-const WRITING = "input:not([type=checkbox],[type=radio],[type=range],[type=color]), textarea, select, [contenteditable=true]";
+const WRITING =
+  "input:not([type=checkbox],[type=radio],[type=range],[type=color]), textarea, select, [contenteditable=true]";
 
 function nameOfKey(event) {
   const key = event.key === " " ? "space" : event.key.toLowerCase();
@@ -40,7 +45,9 @@ function takes(element, name) {
   if (element.matches?.(WRITING)) return name !== "escape";
   const presses = name === "enter" || name === "space";
   if (presses && element.matches?.("button, a[href], summary, input, label")) return true;
-  return /^(arrow|home|end|page)/.test(name) && element.matches?.("input, [role=tab], [role=slider]");
+  return (
+    /^(arrow|home|end|page)/.test(name) && element.matches?.("input, [role=tab], [role=slider]")
+  );
 }
 
 function onKey(event) {
@@ -57,9 +64,22 @@ export function begin() {
 }
 
 const SHOWN = {
-  arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓", ctrl: "Ctrl", shift: "Shift", enter: "Enter",
-  space: "Space", escape: "Esc", delete: "Delete", backspace: "Backspace", home: "Home", end: "End",
-  alt: "Alt", pageup: "Page up", pagedown: "Page down",
+  arrowleft: "←",
+  arrowright: "→",
+  arrowup: "↑",
+  arrowdown: "↓",
+  ctrl: "Ctrl",
+  shift: "Shift",
+  enter: "Enter",
+  space: "Space",
+  escape: "Esc",
+  delete: "Delete",
+  backspace: "Backspace",
+  home: "Home",
+  end: "End",
+  alt: "Alt",
+  pageup: "Page up",
+  pagedown: "Page down",
 };
 
 function keyCaps(keys) {
@@ -80,7 +100,13 @@ export function help() {
       "section",
       {},
       make("h3", {}, titles[area] ?? area),
-      make("dl.keys", {}, rows.filter((row) => row.text).flatMap((row) => [make("dt", {}, ...keyCaps(row.keys)), make("dd", {}, row.text)])),
+      make(
+        "dl.keys",
+        {},
+        rows
+          .filter((row) => row.text)
+          .flatMap((row) => [make("dt", {}, ...keyCaps(row.keys)), make("dd", {}, row.text)]),
+      ),
     ),
   );
   part("help-keys").replaceChildren(...sections);

@@ -4,7 +4,15 @@ import { get, query } from "./api.js";
 import { follow, tell } from "./project.js";
 
 /** The view. `ids` never changes under the hand of who is labelling; only `load` replaces it. */
-export const view = { name: "all", sort: "", ids: [], groups: null, isLoading: false, isStale: false, error: null };
+export const view = {
+  name: "all",
+  sort: "",
+  ids: [],
+  groups: null,
+  isLoading: false,
+  isStale: false,
+  error: null,
+};
 
 const labels = new Map();
 const suggestions = new Map();
@@ -44,7 +52,8 @@ export const noteRevision = (ids, revision) => ids.forEach((id) => revisions.set
 export function remember(answer) {
   const keep = isPending ?? (() => false);
   answer.ids.forEach((id, place) => {
-    if (!keep(id) && answer.revision >= (revisions.get(id) ?? 0)) labels.set(id, answer.labels[place]);
+    if (!keep(id) && answer.revision >= (revisions.get(id) ?? 0))
+      labels.set(id, answer.labels[place]);
     if (answer.suggested) suggestions.set(id, answer.suggested[place]);
     if (answer.sure) certainty.set(id, answer.sure[place]);
   });
@@ -61,11 +70,19 @@ export const picked = { ids: [] };
 /** What the server tells of a view; those of chosen photos are parts of all. */
 async function read(name, sort, options) {
   const [kind, ids] = [name.split(":")[0], name.slice(4)];
-  if (kind !== "ids" && name !== "chosen") return get(query("/api/photos", { view: name, sort }), options);
+  if (kind !== "ids" && name !== "chosen")
+    return get(query("/api/photos", { view: name, sort }), options);
   const wanted = new Set(name === "chosen" ? picked.ids : ids.split(",").map(Number));
   const all = await get(query("/api/photos", { view: "all", sort }), options);
-  const places = all.ids.map((id, place) => (wanted.has(id) ? place : -1)).filter((place) => place >= 0);
-  const part = Object.fromEntries(["ids", "labels", "suggested", "sure"].map((key) => [key, places.map((place) => all[key][place])]));
+  const places = all.ids
+    .map((id, place) => (wanted.has(id) ? place : -1))
+    .filter((place) => place >= 0);
+  const part = Object.fromEntries(
+    ["ids", "labels", "suggested", "sure"].map((key) => [
+      key,
+      places.map((place) => all[key][place]),
+    ]),
+  );
   return { ...part, revision: all.revision };
 }
 
@@ -85,7 +102,12 @@ export async function load(name = view.name, sort = view.sort) {
   try {
     const answer = await read(name, sort, { signal: mine.signal });
     remember(answer);
-    Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null, isLoading: false, error: null });
+    Object.assign(view, {
+      ids: answer.ids,
+      groups: answer.groups ?? null,
+      isLoading: false,
+      error: null,
+    });
   } catch (error) {
     if (error.name === "AbortError") return;
     Object.assign(view, { ids: isOther ? [] : view.ids, isLoading: false, error });
@@ -104,11 +126,15 @@ export async function renew() {
   try {
     const answer = await read(view.name, view.sort);
     remember(answer);
-    const same = answer.ids.length === view.ids.length && answer.ids.every((id, place) => id === view.ids[place]);
+    const same =
+      answer.ids.length === view.ids.length &&
+      answer.ids.every((id, place) => id === view.ids[place]);
     const left = new Set(view.ids);
     const onlyFewer = answer.ids.every((id) => left.has(id));
-    if (!same && !isQueue()) Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null });
-    view.isStale = !same && isQueue() && !(onlyFewer && answer.ids.length && view.name !== "review");
+    if (!same && !isQueue())
+      Object.assign(view, { ids: answer.ids, groups: answer.groups ?? null });
+    view.isStale =
+      !same && isQueue() && !(onlyFewer && answer.ids.length && view.name !== "review");
     tell("view", { isOther: false });
   } catch (error) {
     if (!error.status) return;

@@ -5,10 +5,21 @@ import { learningOf, runOf } from "./shapes.js";
 
 /** As /api/project gives it. */
 export const project = {
-  name: "", folder: "", key: "", revision: 0,
+  name: "",
+  folder: "",
+  key: "",
+  revision: 0,
   counts: { photos: 0, labelled: 0, unlabelled: 0, test: 0, troubled: 0 },
-  labels: [], queues: {}, settings: {}, trunks: [], columns: [], jobs: [],
-  run: null, learning: learningOf(null), undo: null, redo: null,
+  labels: [],
+  queues: {},
+  settings: {},
+  trunks: [],
+  columns: [],
+  jobs: [],
+  run: null,
+  learning: learningOf(null),
+  undo: null,
+  redo: null,
 };
 
 const topics = new EventTarget();
@@ -65,4 +76,5 @@ export const thumb = (id) => `/thumb/${id}?p=${encodeURIComponent(project.key ??
 export const whole = (id) => `/photo/${id}?p=${encodeURIComponent(project.key ?? project.name)}`;
 
 /** Where a label shows in a photo, for the brain of a run. */
-export const heat = (id, label, run) => `/heat/${id}?label=${label}&run=${run}&p=${encodeURIComponent(project.key ?? project.name)}`;
+export const heat = (id, label, run) =>
+  `/heat/${id}?label=${label}&run=${run}&p=${encodeURIComponent(project.key ?? project.name)}`;

@@ -17,7 +17,8 @@ const STAGES = {
 
 /** The state of learning, with one sentence for people. */
 export function learningOf(told) {
-  if (!told) return { stage: "idle", isWorking: false, done: 0, total: 0, text: "", error: "", quick: null };
+  if (!told)
+    return { stage: "idle", isWorking: false, done: 0, total: 0, text: "", error: "", quick: null };
   const isWorking = told.stage !== "idle" && !told.stopped;
   return {
     ...told,
@@ -32,7 +33,9 @@ function resting({ error, waiting_for: missing, stopped, up_to_date: isFresh }) 
   if (error) return "";
   if (missing) return missing;
   if (stopped) return "Stopped. It goes on when labels change, or when you say so.";
-  return isFresh ? "It knows all your labels. It learns again a moment after they change." : "It learns a moment after labels change.";
+  return isFresh
+    ? "It knows all your labels. It learns again a moment after they change."
+    : "It learns a moment after labels change.";
 }
 
 /** Everything about a run; labels get the colours they have now. */
@@ -47,7 +50,11 @@ export function detailsOf(told, labels) {
   }));
   return {
     ...runOf(told),
-    labels: told.labels.map((label) => ({ ...label, name: colors.get(label.id)?.name ?? label.name, color: colors.get(label.id)?.color ?? "transparent" })),
+    labels: told.labels.map((label) => ({
+      ...label,
+      name: colors.get(label.id)?.name ?? label.name,
+      color: colors.get(label.id)?.color ?? "transparent",
+    })),
     thresholds: rows,
     thresholdsOn: columns ?? { on: "", photos: 0 },
     history: told.history.map(runOf),
@@ -55,4 +62,8 @@ export function detailsOf(told, labels) {
 }
 
 /** A map with places in 0..1. */
-export const mapOf = ({ ids, x, y }) => ({ ids, x: x.map((at) => (at + 1) / 2), y: y.map((at) => (at + 1) / 2) });
+export const mapOf = ({ ids, x, y }) => ({
+  ids,
+  x: x.map((at) => (at + 1) / 2),
+  y: y.map((at) => (at + 1) / 2),
+});

@@ -7,7 +7,8 @@ const tenth = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 export const count = (number) => whole.format(Math.round(number));
 
 /** 1 photo, 2 photos */
-export const many = (number, word, plural = `${word}s`) => `${count(number)} ${number === 1 ? word : plural}`;
+export const many = (number, word, plural = `${word}s`) =>
+  `${count(number)} ${number === 1 ? word : plural}`;
 
 /** A share as a percentage; never 100 % or 0 % where it is not. */
 export function percent(share, digits = 0) {
@@ -36,11 +37,16 @@ export function ago(at) {
   if (seconds < 45) return "just now";
   if (seconds < 5400) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
   if (seconds < 129600) return `${Math.round(seconds / 3600)} h ago`;
-  return new Date(at * 1000).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return new Date(at * 1000).toLocaleDateString("en", {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  });
 }
 
 /** "12.3 MB" */
 export const megabytes = (number) => `${number < 1 ? number.toFixed(2) : tenth.format(number)} MB`;
 
 /** A number with one digit behind the point at most. */
-export const plain = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
+export const plain = (number) =>
+  number === null || number === undefined ? "–" : tenth.format(number);

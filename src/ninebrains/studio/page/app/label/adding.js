@@ -25,7 +25,12 @@ export async function add(items, options = {}) {
   const photos = photosOf(items);
   const left = items.length - photos.length;
   if (!photos.length) {
-    toast(items.length ? "None of these files is a photo or a zip of photos: JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC." : "There was nothing to add.", { kind: "problem" });
+    toast(
+      items.length
+        ? "None of these files is a photo or a zip of photos: JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC."
+        : "There was nothing to add.",
+      { kind: "problem" },
+    );
     return;
   }
   if (upload.now) {
@@ -34,7 +39,9 @@ export async function add(items, options = {}) {
   }
   const labels = options.asks === false ? null : await asksFolders(photos);
   if (labels === undefined) return;
-  const report = await attempt(() => sendAll(photos, { labels, label: options.label, source: options.source ?? "upload" }));
+  const report = await attempt(() =>
+    sendAll(photos, { labels, label: options.label, source: options.source ?? "upload" }),
+  );
   if (report) tellReport(report, left);
 }
 
@@ -45,8 +52,17 @@ async function asksFolders(photos) {
   const names = new Set(photos.map(({ path }) => folderOf(path)).filter(Boolean));
   if (names.size < 2) return null;
   const few = [...names].slice(0, 8).join(", ") + (names.size > 8 ? ", …" : "");
-  const [input, line] = tick("Take the folders' names as labels", true, { id: "folders-are-labels" });
-  const yes = await question("Add these photos", [make("p", {}, `${many(photos.length, "photo")} in ${many(names.size, "folder")}: ${few}`), line], `Add ${many(photos.length, "photo")}`);
+  const [input, line] = tick("Take the folders' names as labels", true, {
+    id: "folders-are-labels",
+  });
+  const yes = await question(
+    "Add these photos",
+    [
+      make("p", {}, `${many(photos.length, "photo")} in ${many(names.size, "folder")}: ${few}`),
+      line,
+    ],
+    `Add ${many(photos.length, "photo")}`,
+  );
   return yes ? (input.checked ? "folders" : null) : undefined;
 }
 
@@ -120,7 +136,12 @@ async function waitFor(ids) {
   }
   await refresh();
   const sum = (name) => reports.reduce((total, report) => total + (report[name] ?? 0), 0);
-  return { added: sum("added"), known: sum("known"), num_refused: sum("num_refused"), refused: reports.flatMap((report) => report.refused ?? []) };
+  return {
+    added: sum("added"),
+    known: sum("known"),
+    num_refused: sum("num_refused"),
+    refused: reports.flatMap((report) => report.refused ?? []),
+  };
 }
 
 function tellReport(report, left) {
@@ -137,28 +158,56 @@ function tellReport(report, left) {
 }
 
 function showRefused(report) {
-  const rows = report.refused.slice(0, 200).map(({ name, reason }) => make("li", {}, make("b", {}, name), make("span", {}, ` ${reason}`)));
+  const rows = report.refused
+    .slice(0, 200)
+    .map(({ name, reason }) => make("li", {}, make("b", {}, name), make("span", {}, ` ${reason}`)));
   return question("Not added", [make("ul.plain.tall", {}, ...rows)], "All right");
 }
 
 async function fromFolder() {
-  const [path, pathLine] = field("Path of the folder on the studio's machine", "", { id: "folder-path", placeholder: "/home/me/photos" });
-  const [labels, labelsLine] = tick("Take the folders' names in it as labels", false);
-  const yes = await question("A folder in place", [make("p", {}, "The photos stay where they are and are not copied. Leave them there as long as you use this project."), pathLine, labelsLine], "Add the folder", {
-    check: () => (path.value.trim() ? "" : "Which folder?"),
+  const [path, pathLine] = field("Path of the folder on the studio's machine", "", {
+    id: "folder-path",
+    placeholder: "/home/me/photos",
   });
+  const [labels, labelsLine] = tick("Take the folders' names in it as labels", false);
+  const yes = await question(
+    "A folder in place",
+    [
+      make(
+        "p",
+        {},
+        "The photos stay where they are and are not copied. Leave them there as long as you use this project.",
+      ),
+      pathLine,
+      labelsLine,
+    ],
+    "Add the folder",
+    {
+      check: () => (path.value.trim() ? "" : "Which folder?"),
+    },
+  );
   if (!yes) return;
   await attempt(async () => {
-    const { job } = await send("/api/import/folder", { path: path.value.trim(), labels: labels.checked });
+    const { job } = await send("/api/import/folder", {
+      path: path.value.trim(),
+      labels: labels.checked,
+    });
     tellReport(await waitFor([job]), 0);
   });
 }
 
 async function fromFeedback() {
-  const [path, line] = field("Folder that “feedback export” wrote", "", { placeholder: "corrections" });
-  const yes = await question("What people said of a served brain", [line, command(`ninebrains feedback export corrections --repository ${quoted("models")}`)], "Add the corrections", {
-    check: () => (path.value.trim() ? "" : "Which folder?"),
+  const [path, line] = field("Folder that “feedback export” wrote", "", {
+    placeholder: "corrections",
   });
+  const yes = await question(
+    "What people said of a served brain",
+    [line, command(`ninebrains feedback export corrections --repository ${quoted("models")}`)],
+    "Add the corrections",
+    {
+      check: () => (path.value.trim() ? "" : "Which folder?"),
+    },
+  );
   if (!yes) return;
   await attempt(async () => {
     const { job } = await send("/api/import/feedback", { path: path.value.trim() });
@@ -181,11 +230,16 @@ export function begin() {
   }
   wire("pick-place", fromFolder);
   wire("pick-feedback", fromFeedback);
-  wire("pick-webcam", () => burst((files, label) => add(files, { label: label || undefined, source: "webcam", asks: false })));
+  wire("pick-webcam", () =>
+    burst((files, label) =>
+      add(files, { label: label || undefined, source: "webcam", asks: false }),
+    ),
+  );
 }
 
 /** Size of files for people. */
-export const sizeOf = (items) => megabytes(items.reduce((total, { file }) => total + file.size, 0) / 1e6);
+export const sizeOf = (items) =>
+  megabytes(items.reduce((total, { file }) => total + file.size, 0) / 1e6);
 
 /** The three ways that most begin with, as buttons. */
 export const firstWays = () => [

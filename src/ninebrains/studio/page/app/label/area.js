@@ -1,7 +1,7 @@
 // The area where people label: views and queues on top, labels at the side, photos in the middle.
 
 import { send } from "../core/api.js";
-import { accept, label, step } from "../core/changes.js";
+import { accept, label } from "../core/changes.js";
 import { attempt, button, empty, fill, make, seldom } from "../core/dom.js";
 import * as keys from "../core/keys.js";
 import { labelAt, load, suggestionAt, view } from "../core/photos.js";
@@ -10,9 +10,10 @@ import { many } from "../core/words.js";
 import * as adding from "./adding.js";
 import { makeGrid } from "./grid.js";
 import { makeGuide } from "./guide.js";
-import { choose as chooseLabel, makeLabels, splitOff } from "./labels.js";
+import { nameKeys } from "./keys.js";
+import { makeLabels, splitOff } from "./labels.js";
 import { makePace } from "./pace.js";
-import { clear, choose, moveTo, selection, settle, subjects } from "./selection.js";
+import { clear, moveTo, selection, settle, subjects } from "./selection.js";
 import { makeSingle, toggleHeat } from "./single.js";
 import { describe, makeViews } from "./views.js";
 
@@ -33,18 +34,52 @@ class LabelArea {
     this.place = make("div.place");
     this.bar = make("div.chosen-bar", { role: "status" });
     this.line = make("p.view-line.soft");
-    const size = make("input", { type: "range", min: 90, max: 320, value: localStorage.getItem("size") ?? 150, id: "size", "aria-label": "Size of the photos", on: { input: () => this.resize(Number(size.value)) } });
+    const size = make("input", {
+      type: "range",
+      min: 90,
+      max: 320,
+      value: localStorage.getItem("size") ?? 150,
+      id: "size",
+      "aria-label": "Size of the photos",
+      on: { input: () => this.resize(Number(size.value)) },
+    });
     this.grid.wished = Number(size.value);
-    const aside = make("aside.side", { "aria-label": "Labels" }, button("Add photos", adding.ask, { className: "main wide", id: "add-photos" }), this.pace.element, make("h2", {}, "Labels"), this.labels.element);
-    const tools = make("div.tools", {}, this.views.element, make("span.spring"), this.views.search, size);
-    root.replaceChildren(make("h1.unseen", {}, "Label"), make("div.label-area", {}, aside, make("div.photos", {}, this.guide.element, tools, this.line, this.bar, this.place)));
+    const aside = make(
+      "aside.side",
+      { "aria-label": "Labels" },
+      button("Add photos", adding.ask, { className: "main wide", id: "add-photos" }),
+      this.pace.element,
+      make("h2", {}, "Labels"),
+      this.labels.element,
+    );
+    const tools = make(
+      "div.tools",
+      {},
+      this.views.element,
+      make("span.spring"),
+      this.views.search,
+      size,
+    );
+    root.replaceChildren(
+      make("h1.unseen", {}, "Label"),
+      make(
+        "div.label-area",
+        {},
+        aside,
+        make("div.photos", {}, this.guide.element, tools, this.line, this.bar, this.place),
+      ),
+    );
     this.ends = [
       follow("view", (told) => this.onView(told)),
       follow("selection", () => this.paintBar()),
       follow("labelled", () => this.paintBar()),
       follow("labels", () => this.paintBar()),
       follow("project", () => this.show()),
-      this.labels.end, this.pace.end, this.guide.end, this.views.end, () => this.grid.end(),
+      this.labels.end,
+      this.pace.end,
+      this.guide.end,
+      this.views.end,
+      () => this.grid.end(),
     ];
     this.toggleHeat = () => this.single && toggleHeat(this.single);
     document.addEventListener("toggle-heat", this.toggleHeat);
@@ -82,7 +117,11 @@ class LabelArea {
 
   /** The grid, one photo, or a word on why there is nothing. */
   show() {
-    fill(this.line, describe(view), view.isStale && button("Show the new order", () => load(), { className: "quiet small" }));
+    fill(
+      this.line,
+      describe(view),
+      view.isStale && button("Show the new order", () => load(), { className: "quiet small" }),
+    );
     this.line.hidden = !this.line.textContent;
     const content = this.single?.element ?? (view.ids.length ? this.grid.element : nothing(view));
     if (view.isLoading && !view.ids.length) return;
@@ -101,7 +140,10 @@ class LabelArea {
     fill(
       this.bar,
       make("b", {}, `${many(number, "photo")} chosen`),
-      suggested > 0 && button(`Accept ${many(suggested, "suggestion")}`, () => this.accept(), { className: "small" }),
+      suggested > 0 &&
+        button(`Accept ${many(suggested, "suggestion")}`, () => this.accept(), {
+          className: "small",
+        }),
       button("New label for these", () => splitOff(subjects()), { className: "small" }),
       button("Take the label away", () => this.give(0), { className: "small" }),
       button("Take out of the project", () => this.remove(), { className: "small" }),
@@ -111,7 +153,10 @@ class LabelArea {
 
   openSingle() {
     if (this.single || !view.ids.length) return false;
-    this.single = makeSingle({ give: (id) => this.give(id, { stay: true }), close: () => this.closeSingle() });
+    this.single = makeSingle({
+      give: (id) => this.give(id, { stay: true }),
+      close: () => this.closeSingle(),
+    });
     keys.activate("single");
     this.show();
     return true;
@@ -200,61 +245,45 @@ function placeAfter(place) {
 const isDone = () => isGoingOn() && view.ids.length > 0 && view.ids.every((id) => labelAt(id));
 
 function nothing({ name, error }) {
-  if (error) return empty("This could not be shown", error.message, button("Try again", () => load()));
+  if (error)
+    return empty(
+      "This could not be shown",
+      error.message,
+      button("Try again", () => load()),
+    );
   if (!project.counts.photos) {
-    return empty("Drop your photos here", "Files, folders or a zip, from anywhere on your machine. They stay on it: nothing is sent to the network.", ...adding.firstWays());
+    return empty(
+      "Drop your photos here",
+      "Files, folders or a zip, from anywhere on your machine. They stay on it: nothing is sent to the network.",
+      ...adding.firstWays(),
+    );
   }
   const all = () => (location.hash = "#/label/all");
   const words = {
-    unlabelled: ["Every photo has a label", "Look at what the brain doubts next, or add more photos."],
+    unlabelled: [
+      "Every photo has a label",
+      "Look at what the brain doubts next, or add more photos.",
+    ],
     review: project.run
-      ? ["Nothing to review", "Every photo has a label, or the brain is still looking at the new ones."]
-      : ["No suggestions yet", "Label five photos or more of each of two labels. Then a first brain learns, and says here what it thinks of the others."],
-    errors: ["No doubtful labels", "The brain, asked without having seen them, agrees with your labels well enough."],
+      ? [
+          "Nothing to review",
+          "Every photo has a label, or the brain is still looking at the new ones.",
+        ]
+      : [
+          "No suggestions yet",
+          "Label five photos or more of each of two labels. Then a first brain learns, and says here what it thinks of the others.",
+        ],
+    errors: [
+      "No doubtful labels",
+      "The brain, asked without having seen them, agrees with your labels well enough.",
+    ],
     duplicates: ["No near duplicates", "No two photos here are nearly the same."],
     trouble: ["All photos can be read", "Nothing was wrong with any of them."],
   };
   const kind = name.split(":")[0];
-  const [title, text] = words[kind] ?? ["No photos here", kind === "search" ? "No name, label or column holds this text." : "No photo fits this view."];
-  return empty(title, text, button("Show all photos", all));
-}
-
-function nameKeys(area) {
-  const digits = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-  const give = (_, name) => {
-    const each = project.labels[Number(name) - 1];
-    if (each) area.give(each.id);
-  };
-  const go = (step) => (_, name) => area.move(typeof step === "function" ? step() : step, name.startsWith("shift"));
-  const common = [
-    [digits.join("|"), "Give the label with this number", give],
-    ["l", "Give a label by its name, or make one", async () => void ((await chooseLabel()) && area.next(subjects()))],
-    ["enter", "Accept the suggestion", () => area.accept()],
-    ["0|backspace", "Take the label away", () => area.give(0)],
-    ["k", "Keep a doubtful label as it is", () => area.keep()],
-    ["u|ctrl+z", "Undo", () => void attempt(() => step("undo"))],
-    ["shift+u|ctrl+y|ctrl+shift+z", "Redo", () => void attempt(() => step("redo"))],
-    ["delete", "Take photos out of the project", () => void area.remove()],
+  const [title, text] = words[kind] ?? [
+    "No photos here",
+    kind === "search" ? "No name, label or column holds this text." : "No photo fits this view.",
   ];
-  keys.keysOf("label", [
-    ...common,
-    ["arrowleft|shift+arrowleft", "Photo before", go(-1)],
-    ["arrowright|shift+arrowright", "Next photo", go(1)],
-    ["arrowup|shift+arrowup", "Row above (with Shift: choose)", go(() => -area.grid.steps.row)],
-    ["arrowdown|shift+arrowdown", "Row below (with Shift: choose)", go(() => area.grid.steps.row)],
-    ["pageup|shift+pageup", "", go(() => -area.grid.steps.page)],
-    ["pagedown|shift+pagedown", "", go(() => area.grid.steps.page)],
-    ["home|shift+home", "First photo", go(-Infinity)],
-    ["end|shift+end", "Last photo", go(Infinity)],
-    ["ctrl+a", "Choose all", () => choose(view.ids)],
-    ["space", "Show one photo large", () => area.openSingle()],
-    ["escape", "Choose none", () => clear()],
-  ]);
-  keys.keysOf("single", [
-    ...common.map(([key, , act]) => [key, "", act]),
-    ["arrowleft|arrowup", "Photo before", go(-1)],
-    ["arrowright|arrowdown", "Next photo", go(1)],
-    ["h", "Where the brain looks", () => area.toggleHeat()],
-    ["space|escape", "Back to all photos", () => area.closeSingle()],
-  ]);
+  return empty(title, text, button("Show all photos", all));
 }

@@ -8,7 +8,12 @@ const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif|zip)$/i;
 const placed = (file, path) => ({ file, path: path || file.webkitRelativePath || file.name });
 
 /** Photos and zips among files; others are left out, and hidden files of the system unmentioned. */
-export const photosOf = (items) => items.filter(({ file, path }) => !path.split("/").some((name) => name.startsWith(".")) && (PHOTO.test(file.name) || file.type.startsWith("image/")));
+export const photosOf = (items) =>
+  items.filter(
+    ({ file, path }) =>
+      !path.split("/").some((name) => name.startsWith(".")) &&
+      (PHOTO.test(file.name) || file.type.startsWith("image/")),
+  );
 
 /** All files in what was dropped, folders with everything below them. */
 export async function read(transfer) {

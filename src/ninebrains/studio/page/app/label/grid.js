@@ -14,7 +14,13 @@ export function makeGrid({ open }) {
   const spacer = make("div.spacer", { role: "presentation" });
   const element = make(
     "div.grid",
-    { tabIndex: 0, role: "listbox", id: "grid", "aria-multiselectable": "true", "aria-label": "Photos" },
+    {
+      tabIndex: 0,
+      role: "listbox",
+      id: "grid",
+      "aria-multiselectable": "true",
+      "aria-label": "Photos",
+    },
     spacer,
   );
   const grid = new Grid(element, spacer, open);
@@ -23,7 +29,16 @@ export function makeGrid({ open }) {
 
 class Grid {
   constructor(element, spacer, open) {
-    Object.assign(this, { element, spacer, open, cells: new Map(), spare: [], columns: 1, side: 150, wished: 150 });
+    Object.assign(this, {
+      element,
+      spacer,
+      open,
+      cells: new Map(),
+      spare: [],
+      columns: 1,
+      side: 150,
+      wished: 150,
+    });
     element.addEventListener("scroll", () => this.#soon(), { passive: true });
     element.addEventListener("pointerdown", (event) => this.#press(event));
     element.addEventListener("dblclick", (event) => this.#placeOf(event) !== null && this.open());
@@ -68,7 +83,10 @@ class Grid {
 
   /** Number of photos in a row, and of whole rows that are seen. */
   get steps() {
-    return { row: this.columns, page: this.columns * Math.max(1, Math.floor(this.element.clientHeight / this.height)) };
+    return {
+      row: this.columns,
+      page: this.columns * Math.max(1, Math.floor(this.element.clientHeight / this.height)),
+    };
   }
 
   /** Scroll so that the cursor is seen. */
@@ -76,7 +94,8 @@ class Grid {
     const top = Math.floor(selection.cursor / this.columns) * this.height;
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + this.height + GAP > scrollTop + clientHeight) this.element.scrollTop = top + this.height + GAP - clientHeight;
+    else if (top + this.height + GAP > scrollTop + clientHeight)
+      this.element.scrollTop = top + this.height + GAP - clientHeight;
     this.#paint();
   }
 
@@ -96,8 +115,12 @@ class Grid {
   #paint() {
     const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.height) - ROWS_BEYOND) * this.columns;
-    const last = Math.min(view.ids.length, (Math.ceil((scrollTop + clientHeight) / this.height) + ROWS_BEYOND) * this.columns);
-    for (const place of [...this.cells.keys()]) if (place < first || place >= last) this.#drop(place);
+    const last = Math.min(
+      view.ids.length,
+      (Math.ceil((scrollTop + clientHeight) / this.height) + ROWS_BEYOND) * this.columns,
+    );
+    for (const place of [...this.cells.keys()])
+      if (place < first || place >= last) this.#drop(place);
     for (let place = first; place < last; place++) if (!this.cells.has(place)) this.#show(place);
     this.#select();
   }
@@ -140,7 +163,10 @@ class Grid {
     for (const [place, cell] of this.cells) {
       const isCursor = place === selection.cursor;
       cell.element.classList.toggle("cursor", isCursor);
-      cell.element.setAttribute("aria-selected", String(several ? selection.chosen.has(cell.id) : isCursor));
+      cell.element.setAttribute(
+        "aria-selected",
+        String(several ? selection.chosen.has(cell.id) : isCursor),
+      );
     }
     const at = this.cells.get(selection.cursor);
     if (at) this.element.setAttribute("aria-activedescendant", at.element.id);
@@ -159,7 +185,8 @@ class Grid {
       if (event.target.closest(".picked") || event.ctrlKey || event.metaKey) toggle(place);
       else moveTo(place, { extend: event.shiftKey });
     }
-    if (event.pointerType !== "touch" && !event.shiftKey && !event.ctrlKey && !event.metaKey) this.#drag(event);
+    if (event.pointerType !== "touch" && !event.shiftKey && !event.ctrlKey && !event.metaKey)
+      this.#drag(event);
   }
 
   /** Draw a frame with the mouse: what it touches is chosen. */
@@ -178,7 +205,12 @@ class Grid {
       frame ??= spacer.appendChild(make("div.frame", { role: "presentation" }));
       const [left, top] = [Math.min(x, startX), Math.min(y, startY)];
       const [right, bottom] = [Math.max(x, startX), Math.max(y, startY)];
-      Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+      Object.assign(frame.style, {
+        left: `${left}px`,
+        top: `${top}px`,
+        width: `${right - left}px`,
+        height: `${bottom - top}px`,
+      });
       choose(this.#within(left, top, right, bottom));
       const edge = element.getBoundingClientRect();
       if (moved.clientY > edge.bottom - 24) element.scrollTop += 24;
@@ -197,8 +229,14 @@ class Grid {
 
   #within(left, top, right, bottom) {
     const step = this.side + GAP;
-    const columns = [Math.max(0, Math.floor((left - GAP) / step)), Math.min(this.columns - 1, Math.floor((right - GAP) / step))];
-    const rows = [Math.max(0, Math.floor((top - GAP) / this.height)), Math.floor((bottom - GAP) / this.height)];
+    const columns = [
+      Math.max(0, Math.floor((left - GAP) / step)),
+      Math.min(this.columns - 1, Math.floor((right - GAP) / step)),
+    ];
+    const rows = [
+      Math.max(0, Math.floor((top - GAP) / this.height)),
+      Math.floor((bottom - GAP) / this.height),
+    ];
     const ids = [];
     for (let row = rows[0]; row <= rows[1]; row++)
       for (let column = columns[0]; column <= columns[1]; column++) {
@@ -209,17 +247,27 @@ class Grid {
   }
 }
 
-const isStart = (place) => Boolean(view.groups && place && view.groups[place] !== view.groups[place - 1]);
+const isStart = (place) =>
+  Boolean(view.groups && place && view.groups[place] !== view.groups[place - 1]);
 
 function makeCell() {
   const picture = make("img", { alt: "", decoding: "async", draggable: false });
-  picture.addEventListener("error", () => picture.getAttribute("src") && picture.classList.add("lost"));
+  picture.addEventListener(
+    "error",
+    () => picture.getAttribute("src") && picture.classList.add("lost"),
+  );
   const dot = make("span.dot");
   const name = make("span.name");
   const sure = make("span.sure");
   const caption = make("span.caption", {}, dot, name, sure);
   const picked = make("span.picked", { "aria-hidden": "true" });
-  const element = make("div.cell", { role: "option" }, make("span.shot", {}, picture), picked, caption);
+  const element = make(
+    "div.cell",
+    { role: "option" },
+    make("span.shot", {}, picture),
+    picked,
+    caption,
+  );
   return { element, picture, dot, name, sure };
 }
 
@@ -232,8 +280,16 @@ function paint(cell) {
   cell.element.classList.toggle("labelled", Boolean(label));
   cell.element.classList.toggle("suggested", Boolean(shown) && shown !== label);
   cell.element.style.setProperty("--class", shown?.color ?? "transparent");
-  cell.name.textContent = isOther ? `${label.name} → ${suggested.name}?` : label ? label.name : suggested ? `${suggested.name}?` : "";
+  cell.name.textContent = isOther
+    ? `${label.name} → ${suggested.name}?`
+    : label
+      ? label.name
+      : suggested
+        ? `${suggested.name}?`
+        : "";
   cell.sure.textContent = shown && shown !== label ? `${surenessAt(cell.id)} %` : "";
-  const what = [cell.name.textContent || "no label", cell.sure.textContent].filter(Boolean).join(" ");
+  const what = [cell.name.textContent || "no label", cell.sure.textContent]
+    .filter(Boolean)
+    .join(" ");
   cell.element.setAttribute("aria-label", `Photo ${cell.place + 1}: ${what}`);
 }

@@ -28,9 +28,21 @@ export function makeGuide() {
     if (list.hidden) return;
     const all = steps();
     const now = all.findIndex(([isDone]) => !isDone);
-    fill(list, ...all.map(([isDone, title, text], place) => make(`li${isDone ? ".done" : ""}`, { "aria-current": place === now ? "step" : null }, make("b", {}, title, isDone && make("span.unseen", {}, " (done)")), make("span", {}, text))));
+    fill(
+      list,
+      ...all.map(([isDone, title, text], place) =>
+        make(
+          `li${isDone ? ".done" : ""}`,
+          { "aria-current": place === now ? "step" : null },
+          make("b", {}, title, isDone && make("span.unseen", {}, " (done)")),
+          make("span", {}, text),
+        ),
+      ),
+    );
   };
-  const ends = ["project", "counts", "labels", "run", "learning"].map((topic) => follow(topic, paint));
+  const ends = ["project", "counts", "labels", "run", "learning"].map((topic) =>
+    follow(topic, paint),
+  );
   paint();
   return { element: list, end: () => ends.forEach((end) => end()) };
 }

@@ -11,8 +11,22 @@ import { subjects } from "./selection.js";
 
 /** Colours that can be told apart, also by people who see few of them, in this order. */
 export const COLORS = [
-  "#0b7a84", "#e0803a", "#6a5acd", "#2f9e44", "#c2415b", "#1c7ed6", "#b8860b", "#9c36b5",
-  "#5c940d", "#d6336c", "#495057", "#0ca678", "#a0522d", "#4263eb", "#868e96", "#e8590c",
+  "#0b7a84",
+  "#e0803a",
+  "#6a5acd",
+  "#2f9e44",
+  "#c2415b",
+  "#1c7ed6",
+  "#b8860b",
+  "#9c36b5",
+  "#5c940d",
+  "#d6336c",
+  "#495057",
+  "#0ca678",
+  "#a0522d",
+  "#4263eb",
+  "#868e96",
+  "#e8590c",
 ];
 
 /**
@@ -21,8 +35,20 @@ export const COLORS = [
  */
 export function makeLabels(give) {
   const list = make("ol.labels", { "aria-label": "Labels" });
-  const input = make("input", { type: "text", id: "new-label", placeholder: "New label", autocomplete: "off", maxLength: 100, "aria-label": "Name of a new label" });
-  const form = make("form.new-label", { on: { submit: (event) => (event.preventDefault(), addFrom(input)) } }, input, make("button", { type: "submit" }, "Add"));
+  const input = make("input", {
+    type: "text",
+    id: "new-label",
+    placeholder: "New label",
+    autocomplete: "off",
+    maxLength: 100,
+    "aria-label": "Name of a new label",
+  });
+  const form = make(
+    "form.new-label",
+    { on: { submit: (event) => (event.preventDefault(), addFrom(input)) } },
+    input,
+    make("button", { type: "submit" }, "Add"),
+  );
   const hint = make("p.soft.small");
   const paint = () => {
     const most = Math.max(1, ...project.labels.map((each) => each.count));
@@ -45,13 +71,36 @@ function row(each, place, most, give) {
     { style: { "--class": each.color, "--share": String(each.count / most) } },
     make(
       "button.give",
-      { type: "button", id: `give-${each.id}`, title: `Give this label${place < 9 ? ` (${place + 1})` : ""}`, on: { click: () => give(each.id) } },
+      {
+        type: "button",
+        id: `give-${each.id}`,
+        title: `Give this label${place < 9 ? ` (${place + 1})` : ""}`,
+        on: { click: () => give(each.id) },
+      },
       make("kbd", { "aria-hidden": "true" }, place < 9 ? String(place + 1) : ""),
       make("span.dot"),
       make("span.name", {}, each.name),
     ),
-    make("a.count", { href: isShown ? "#/label/all" : `#/label/label:${each.id}`, id: `show-${each.id}`, "aria-label": `${many(each.count, "photo")} of ${each.name}: show ${isShown ? "all photos again" : "them"}`, "aria-current": isShown ? "true" : null }, count(each.count)),
-    make("button.quiet.more", { type: "button", id: `edit-${each.id}`, "aria-label": `Change ${each.name}`, on: { click: () => edit(each.id) } }, "⋯"),
+    make(
+      "a.count",
+      {
+        href: isShown ? "#/label/all" : `#/label/label:${each.id}`,
+        id: `show-${each.id}`,
+        "aria-label": `${many(each.count, "photo")} of ${each.name}: show ${isShown ? "all photos again" : "them"}`,
+        "aria-current": isShown ? "true" : null,
+      },
+      count(each.count),
+    ),
+    make(
+      "button.quiet.more",
+      {
+        type: "button",
+        id: `edit-${each.id}`,
+        "aria-label": `Change ${each.name}`,
+        on: { click: () => edit(each.id) },
+      },
+      "⋯",
+    ),
   );
 }
 
@@ -77,9 +126,14 @@ export async function create(name) {
 /** Give photos a new label of their own. */
 export async function splitOff(ids) {
   const [input, line] = field("Name of the new label", "", { maxLength: 100, required: true });
-  const yes = await question("New label for these photos", [make("p", {}, `${many(ids.length, "photo")} will have it in place of theirs.`), line], "Make the label", {
-    check: () => (input.value.trim() ? "" : "It needs a name."),
-  });
+  const yes = await question(
+    "New label for these photos",
+    [make("p", {}, `${many(ids.length, "photo")} will have it in place of theirs.`), line],
+    "Make the label",
+    {
+      check: () => (input.value.trim() ? "" : "It needs a name."),
+    },
+  );
   if (yes) await attempt(() => change("/api/labels/split", { ids, name: input.value.trim() }));
 }
 
@@ -95,19 +149,49 @@ async function edit(id) {
   const place = project.labels.indexOf(each);
   const [name, nameLine] = field("Name", each.name, { maxLength: 100, required: true });
   const [color, colors] = swatches(each.color);
-  const places = project.labels.map((_, number) => [number, `${number + 1}${number < 9 ? ` (key ${number + 1})` : ""}`]);
+  const places = project.labels.map((_, number) => [
+    number,
+    `${number + 1}${number < 9 ? ` (key ${number + 1})` : ""}`,
+  ]);
   const [position, positionLine] = choice("Place in the list", places, place);
-  const others = project.labels.filter((other) => other !== each).map((other) => [other.id, other.name]);
-  const [merge, mergeLine] = choice("What else", [["", "Keep this label"], ...others.map(([other, text]) => [other, `Merge into ${text}`]), ["remove", "Remove it: its photos have none then"]], "");
-  const key = make("p.soft.small", {}, "Programs know it as ", make("code", {}, each.key), ", whatever its name is.");
-  const yes = await question(`Label ${each.name}`, [nameLine, colors, positionLine, mergeLine, key], "Save", {
-    check: () => (name.value.trim() ? "" : "It needs a name."),
-  });
+  const others = project.labels
+    .filter((other) => other !== each)
+    .map((other) => [other.id, other.name]);
+  const [merge, mergeLine] = choice(
+    "What else",
+    [
+      ["", "Keep this label"],
+      ...others.map(([other, text]) => [other, `Merge into ${text}`]),
+      ["remove", "Remove it: its photos have none then"],
+    ],
+    "",
+  );
+  const key = make(
+    "p.soft.small",
+    {},
+    "Programs know it as ",
+    make("code", {}, each.key),
+    ", whatever its name is.",
+  );
+  const yes = await question(
+    `Label ${each.name}`,
+    [nameLine, colors, positionLine, mergeLine, key],
+    "Save",
+    {
+      check: () => (name.value.trim() ? "" : "It needs a name."),
+    },
+  );
   if (!yes) return;
   await attempt(async () => {
     if (merge.value === "remove") await change(`/api/labels/${id}`, {}, "DELETE");
-    else if (merge.value) await change("/api/labels/merge", { from: id, into: Number(merge.value) });
-    else await save(each, { name: name.value.trim(), color: color(), position: Number(position.value) }, place);
+    else if (merge.value)
+      await change("/api/labels/merge", { from: id, into: Number(merge.value) });
+    else
+      await save(
+        each,
+        { name: name.value.trim(), color: color(), position: Number(position.value) },
+        place,
+      );
   });
 }
 
@@ -128,7 +212,14 @@ function swatches(chosen) {
     make(
       "label.swatch",
       { style: { "--class": color } },
-      make("input", { type: "radio", name: "color", value: color, checked: color === chosen, "aria-label": `Colour ${number + 1}`, on: { change: () => (value = color) } }),
+      make("input", {
+        type: "radio",
+        name: "color",
+        value: color,
+        checked: color === chosen,
+        "aria-label": `Colour ${number + 1}`,
+        on: { change: () => (value = color) },
+      }),
     ),
   );
   return [() => value, make("fieldset.swatches", {}, make("legend", {}, "Colour"), ...inputs)];
@@ -138,11 +229,22 @@ function swatches(chosen) {
 export async function choose() {
   const ids = subjects();
   if (!ids.length) return false;
-  const list = make("datalist", { id: "label-names" }, ...project.labels.map((each) => make("option", { value: each.name })));
+  const list = make(
+    "datalist",
+    { id: "label-names" },
+    ...project.labels.map((each) => make("option", { value: each.name })),
+  );
   const [input, line] = field("Label, known or new", "", { list: "label-names", maxLength: 100 });
-  const yes = await question(ids.length === 1 ? "What does this photo show?" : `What do these ${count(ids.length)} photos show?`, [line, list], "Give this label", {
-    check: () => (input.value.trim() ? "" : "Type a name."),
-  });
+  const yes = await question(
+    ids.length === 1
+      ? "What does this photo show?"
+      : `What do these ${count(ids.length)} photos show?`,
+    [line, list],
+    "Give this label",
+    {
+      check: () => (input.value.trim() ? "" : "Type a name."),
+    },
+  );
   if (!yes) return false;
   const id = await attempt(() => create(input.value.trim()));
   if (id) label(ids, id);

@@ -31,7 +31,12 @@ export function makePace() {
     const pace = secondsAPhoto();
     const left = photos - labelled;
     const time = left && pace ? ` About ${duration(left * pace)} left at your pace.` : "";
-    fill(text, photos && !left ? `All ${count(photos)} photos have a label.` : `${count(labelled)} of ${count(photos)} have a label.${time}`);
+    fill(
+      text,
+      photos && !left
+        ? `All ${count(photos)} photos have a label.`
+        : `${count(labelled)} of ${count(photos)} have a label.${time}`,
+    );
   };
   const ends = ["counts", "project"].map((topic) => follow(topic, paint));
   paint();

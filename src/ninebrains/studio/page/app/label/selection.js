@@ -27,13 +27,15 @@ export function moveTo(place, { extend = false, keep = false } = {}) {
 
 function chooseRange(from, to) {
   selection.chosen.clear();
-  for (let place = Math.min(from, to); place <= Math.max(from, to); place++) selection.chosen.add(view.ids[place]);
+  for (let place = Math.min(from, to); place <= Math.max(from, to); place++)
+    selection.chosen.add(view.ids[place]);
 }
 
 /** Choose a photo, or no longer. */
 export function toggle(place) {
   const id = view.ids[place];
-  if (!selection.chosen.size && selection.cursor !== place) selection.chosen.add(view.ids[selection.cursor]);
+  if (!selection.chosen.size && selection.cursor !== place)
+    selection.chosen.add(view.ids[selection.cursor]);
   if (!selection.chosen.delete(id)) selection.chosen.add(id);
   selection.cursor = selection.anchor = place;
   tell("selection");

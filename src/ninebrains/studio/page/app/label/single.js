@@ -24,7 +24,13 @@ export function makeSingle({ give, close }) {
     make("span.spring"),
     place,
   );
-  const element = make("section.single", { "aria-labelledby": "single-title" }, title, bar, make("div.single-body", {}, stage, side));
+  const element = make(
+    "section.single",
+    { "aria-labelledby": "single-title" },
+    title,
+    bar,
+    make("div.single-body", {}, stage, side),
+  );
   let shown = null;
   let facts = null;
 
@@ -75,7 +81,12 @@ function looked(id, facts) {
 }
 
 function pictures(id, facts) {
-  const large = () => make("img", { src: whole(id), alt: facts ? `Photo ${facts.name}` : "Photo", decoding: "async" });
+  const large = () =>
+    make("img", {
+      src: whole(id),
+      alt: facts ? `Photo ${facts.name}` : "Photo",
+      decoding: "async",
+    });
   if (!state.showsHeat || !project.run) {
     return [make("div.shot", { style: { "background-image": `url("${thumb(id)}")` } }, large())];
   }
@@ -83,7 +94,15 @@ function pictures(id, facts) {
     make(
       "figure.looks",
       {},
-      make("div.shot", {}, large(), make("img.heat", { src: heat(id, label, project.run.id), alt: `Where the brain sees ${nameOf(label)}` })),
+      make(
+        "div.shot",
+        {},
+        large(),
+        make("img.heat", {
+          src: heat(id, label, project.run.id),
+          alt: `Where the brain sees ${nameOf(label)}`,
+        }),
+      ),
       make("figcaption", {}, `What speaks for ${nameOf(label)}`),
     ),
   );
@@ -105,7 +124,12 @@ function about(id, facts, give, again) {
   if (facts.trouble) parts.push(make("p.problem", {}, facts.trouble));
   if (facts.suspect && labelOf(facts.suspect)) {
     parts.push(
-      make("p.notice", {}, `This looks more like ${nameOf(facts.suspect)}. `, button(`It is ${nameOf(facts.suspect)}`, () => give(facts.suspect), { className: "small" })),
+      make(
+        "p.notice",
+        {},
+        `This looks more like ${nameOf(facts.suspect)}. `,
+        button(`It is ${nameOf(facts.suspect)}`, () => give(facts.suspect), { className: "small" }),
+      ),
     );
   }
   parts.push(...says(facts, give, again));
@@ -115,34 +139,85 @@ function about(id, facts, give, again) {
 }
 
 function says(facts, give) {
-  if (!facts.suggestions?.length) return [make("p.soft", {}, "No brain has looked at this photo yet.")];
+  if (!facts.suggestions?.length)
+    return [make("p.soft", {}, "No brain has looked at this photo yet.")];
   const bars = facts.suggestions.slice(0, 5).map(({ label, score }) =>
     make(
       "li",
       { style: { "--share": String(score), "--class": labelOf(label)?.color ?? "var(--soft)" } },
-      button(nameOf(label), () => give(label), { className: "bar", title: `Give the label ${nameOf(label)}` }),
+      button(nameOf(label), () => give(label), {
+        className: "bar",
+        title: `Give the label ${nameOf(label)}`,
+      }),
       make("span.score", {}, percent(score)),
     ),
   );
-  const far = facts.unfamiliar > 1 ? make("p.notice", {}, "Unlike the photos it learned from: it would say “none of these”.") : null;
+  const far =
+    facts.unfamiliar > 1
+      ? make("p.notice", {}, "Unlike the photos it learned from: it would say “none of these”.")
+      : null;
   const heatButton = project.run
-    ? button("Where it looks", () => document.dispatchEvent(new Event("toggle-heat")), { "aria-pressed": String(state.showsHeat), title: "H", id: "heat-toggle" })
+    ? button("Where it looks", () => document.dispatchEvent(new Event("toggle-heat")), {
+        "aria-pressed": String(state.showsHeat),
+        title: "H",
+        id: "heat-toggle",
+      })
     : null;
-  return [make("h3", {}, facts.part === "test" && facts.label ? "The brain says, never having seen it" : "The brain says"), make("ol.bars", {}, ...bars), far, heatButton];
+  return [
+    make(
+      "h3",
+      {},
+      facts.part === "test" && facts.label
+        ? "The brain says, never having seen it"
+        : "The brain says",
+    ),
+    make("ol.bars", {}, ...bars),
+    far,
+    heatButton,
+  ];
 }
 
 function duplicates(ids) {
-  const links = ids.slice(0, 8).map((id) => make("a", { href: "#/label/duplicates" }, make("img", { src: thumb(id), alt: "A photo that is nearly the same" })));
-  return make("div", {}, make("h3", {}, ids.length === 1 ? "Nearly the same photo" : `${count(ids.length)} nearly the same photos`), make("div.strip", {}, ...links));
+  const links = ids
+    .slice(0, 8)
+    .map((id) =>
+      make(
+        "a",
+        { href: "#/label/duplicates" },
+        make("img", { src: thumb(id), alt: "A photo that is nearly the same" }),
+      ),
+    );
+  return make(
+    "div",
+    {},
+    make(
+      "h3",
+      {},
+      ids.length === 1 ? "Nearly the same photo" : `${count(ids.length)} nearly the same photos`,
+    ),
+    make("div.strip", {}, ...links),
+  );
 }
 
 function details(facts) {
   const rows = [
     ["Name", facts.name],
     ["From", facts.source],
-    ["Size", `${count(facts.width)} × ${count(facts.height)} pixels, ${plain(facts.bytes / 1000)} kB`],
+    [
+      "Size",
+      `${count(facts.width)} × ${count(facts.height)} pixels, ${plain(facts.bytes / 1000)} kB`,
+    ],
     ["Used for", facts.part === "test" ? "checking: the brain never learns from it" : "learning"],
     ...Object.entries(facts.columns ?? {}),
   ];
-  return make("details", {}, make("summary", {}, "About the file"), make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))])));
+  return make(
+    "details",
+    {},
+    make("summary", {}, "About the file"),
+    make(
+      "dl",
+      {},
+      ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]),
+    ),
+  );
 }

@@ -8,7 +8,13 @@ import { count, many } from "../core/words.js";
 /** Links to the views, and a search field; they keep themselves up to date. */
 export function makeViews() {
   const element = make("nav.views", { "aria-label": "Which photos" });
-  const search = make("input.search", { type: "search", id: "search", placeholder: "Search", "aria-label": "Search names, labels and columns", "aria-keyshortcuts": "/" });
+  const search = make("input.search", {
+    type: "search",
+    id: "search",
+    placeholder: "Search",
+    "aria-label": "Search names, labels and columns",
+    "aria-keyshortcuts": "/",
+  });
   const go = seldom(() => {
     const text = search.value.trim();
     location.hash = text ? `#/label/${encodeURIComponent(`search:${text}`)}` : "#/label/all";
@@ -29,7 +35,16 @@ export function makeViews() {
     fill(
       element,
       ...links.filter(Boolean).map(([name, text, number]) =>
-        make("a", { href: `#/label/${name}`, id: `view-${name}`, "aria-current": view.name === name ? "page" : null }, text, make("span.tally", {}, number === undefined || number === null ? "" : count(number))),
+        make(
+          "a",
+          {
+            href: `#/label/${name}`,
+            id: `view-${name}`,
+            "aria-current": view.name === name ? "page" : null,
+          },
+          text,
+          make("span.tally", {}, number === undefined || number === null ? "" : count(number)),
+        ),
       ),
     );
     if (!view.name.startsWith("search:") && document.activeElement !== search) search.value = "";
@@ -47,13 +62,22 @@ export function describe({ name, ids, isLoading }) {
   const number = many(ids.length, "photo");
   const pair = argument.split(",").map((id) => nameOf(Number(id)));
   const lines = {
-    review: ids.length ? "Least sure first. Enter accepts the suggestion, a number gives another label." : "",
-    errors: ids.length ? "Asked without having seen them, the brain says otherwise. Enter takes its word, K keeps the label." : "",
-    duplicates: ids.length ? "Photos that are nearly the same stand together. Delete takes spare ones out." : "",
+    review: ids.length
+      ? "Least sure first. Enter accepts the suggestion, a number gives another label."
+      : "",
+    errors: ids.length
+      ? "Asked without having seen them, the brain says otherwise. Enter takes its word, K keeps the label."
+      : "",
+    duplicates: ids.length
+      ? "Photos that are nearly the same stand together. Delete takes spare ones out."
+      : "",
     strangers: "Photos unlike all those it learned from.",
     label: `${number} with the label ${nameOf(Number(argument))}.`,
     suggested: `${number} that the brain takes for ${nameOf(Number(argument))}.`,
-    confused: pair[0] === pair[1] ? `${number} of ${pair[0]}, rightly recognised.` : `${number} of ${pair[0]} that the brain took for ${pair[1]}.`,
+    confused:
+      pair[0] === pair[1]
+        ? `${number} of ${pair[0]}, rightly recognised.`
+        : `${number} of ${pair[0]} that the brain took for ${pair[1]}.`,
     wrong: `${number} of ${nameOf(Number(argument))} that the brain took for something else.`,
     slice: `${number} with ${argument.replace("=", ": ")}.`,
     search: `${number} with “${argument}”.`,

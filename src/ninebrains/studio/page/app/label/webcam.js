@@ -14,11 +14,19 @@ const MOST = 300;
  * @param add called with the photos taken and the label they were given (0 for none)
  */
 export async function burst(add) {
-  const video = make("video.live", { muted: true, playsInline: true, "aria-label": "Live picture of the camera" });
+  const video = make("video.live", {
+    muted: true,
+    playsInline: true,
+    "aria-label": "Live picture of the camera",
+  });
   const problem = make("p.problem", { role: "alert", hidden: true });
   const tally = make("p", { role: "status" }, "Hold the button to take photos.");
   const strip = make("div.strip");
-  const [label, labelLine] = choice("They show", [[0, "(no label yet)"], ...project.labels.map((each) => [each.id, each.name])], 0);
+  const [label, labelLine] = choice(
+    "They show",
+    [[0, "(no label yet)"], ...project.labels.map((each) => [each.id, each.name])],
+    0,
+  );
   const photos = [];
   let timer;
 
@@ -31,7 +39,8 @@ export async function burst(add) {
     tally.textContent = many(photos.length, "photo");
     const picture = make("img", { src: URL.createObjectURL(blob), alt: "" });
     strip.prepend(picture);
-    if (strip.children.length > 12) URL.revokeObjectURL(strip.lastChild.src), strip.lastChild.remove();
+    if (strip.children.length > 12)
+      (URL.revokeObjectURL(strip.lastChild.src), strip.lastChild.remove());
     use.disabled = false;
     return undefined;
   };
@@ -49,12 +58,31 @@ export async function burst(add) {
       pointerdown: press,
       pointerup: release,
       pointerleave: release,
-      keydown: (event) => [" ", "Enter"].includes(event.key) && !event.repeat && (event.preventDefault(), press()),
+      keydown: (event) =>
+        [" ", "Enter"].includes(event.key) && !event.repeat && (event.preventDefault(), press()),
       keyup: release,
     },
   });
-  const use = button("Add them", () => (dialog.close(), add(photos, Number(label.value))), { disabled: true });
-  const dialog = make("dialog.wide", { "aria-labelledby": "webcam-title" }, make("h2", { id: "webcam-title" }, "From the webcam"), problem, video, tally, strip, labelLine, make("div.row.end", {}, button("Cancel", () => dialog.close()), use, shoot));
+  const use = button("Add them", () => (dialog.close(), add(photos, Number(label.value))), {
+    disabled: true,
+  });
+  const dialog = make(
+    "dialog.wide",
+    { "aria-labelledby": "webcam-title" },
+    make("h2", { id: "webcam-title" }, "From the webcam"),
+    problem,
+    video,
+    tally,
+    strip,
+    labelLine,
+    make(
+      "div.row.end",
+      {},
+      button("Cancel", () => dialog.close()),
+      use,
+      shoot,
+    ),
+  );
   part("dialogs").append(dialog);
   dialog.showModal();
   let stop = () => {};

@@ -11,7 +11,11 @@ import { brainsOf } from "./shapes.js";
 /** Build the area in `root`. */
 export function mount(root) {
   const state = { name: "", brains: [], versions: [] };
-  const place = make("section.card", { "aria-labelledby": "versions-title" }, make("h2", { id: "versions-title" }, "Versions"));
+  const place = make(
+    "section.card",
+    { "aria-labelledby": "versions-title" },
+    make("h2", { id: "versions-title" }, "Versions"),
+  );
   const serving = makeServing(
     () => state.brains,
     (versions) => {
@@ -36,28 +40,81 @@ export function mount(root) {
   return { go: () => {}, end: () => ends.forEach((end) => end()) };
 }
 
-const nothing = () => empty("Nothing to ship yet", "Label at least five photos of each of two labels. The brain that learns from them can be exported and put live here.", make("a.like-button", { href: "#/label/unlabelled" }, "Label photos"));
+const nothing = () =>
+  empty(
+    "Nothing to ship yet",
+    "Label at least five photos of each of two labels. The brain that learns from them can be exported and put live here.",
+    make("a.like-button", { href: "#/label/unlabelled" }, "Label photos"),
+  );
 
 function table({ brains, versions }) {
-  const rows = brains.filter((brain) => brain.has_brain || brain.exports.length).map((brain) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, make("b", {}, `${brain.name} ${brain.version}`), make("span.block.soft.small", {}, `${brain.trunk}, ${ago(brain.at)}`)),
-      make("td.n", {}, brain.accuracy ? percent(brain.accuracy.value) : "–", make("span.block.soft.small", {}, brain.accuracy ? range(brain.accuracy) : "not measured")),
-      make("td.n", {}, count(brain.num_photos)),
-      make("td", {}, ...exportsOf(brain)),
-      make("td", {}, liveAs(brain, versions)),
+  const rows = brains
+    .filter((brain) => brain.has_brain || brain.exports.length)
+    .map((brain) =>
       make(
-        "td.n",
+        "tr",
         {},
-        brain.has_brain && button("Export", (event) => showExport(brain, event.target), { className: "small", id: `export-${brain.id}`, "aria-label": `Export version ${brain.version}` }),
-        brain.has_brain && make("a.like-button.small", { href: `/api/brains/${brain.id}/file`, download: brain.file, "aria-label": `Download version ${brain.version}` }, "Download"),
+        make(
+          "th",
+          { scope: "row" },
+          make("b", {}, `${brain.name} ${brain.version}`),
+          make("span.block.soft.small", {}, `${brain.trunk}, ${ago(brain.at)}`),
+        ),
+        make(
+          "td.n",
+          {},
+          brain.accuracy ? percent(brain.accuracy.value) : "–",
+          make(
+            "span.block.soft.small",
+            {},
+            brain.accuracy ? range(brain.accuracy) : "not measured",
+          ),
+        ),
+        make("td.n", {}, count(brain.num_photos)),
+        make("td", {}, ...exportsOf(brain)),
+        make("td", {}, liveAs(brain, versions)),
+        make(
+          "td.n",
+          {},
+          brain.has_brain &&
+            button("Export", (event) => showExport(brain, event.target), {
+              className: "small",
+              id: `export-${brain.id}`,
+              "aria-label": `Export version ${brain.version}`,
+            }),
+          brain.has_brain &&
+            make(
+              "a.like-button.small",
+              {
+                href: `/api/brains/${brain.id}/file`,
+                download: brain.file,
+                "aria-label": `Download version ${brain.version}`,
+              },
+              "Download",
+            ),
+        ),
       ),
+    );
+  const head = ["Version", "Right", "Photos", "Exports", "Live", ""].map((text, place) =>
+    make(
+      `th${[1, 2].includes(place) ? ".n" : ""}`,
+      { scope: "col" },
+      text || make("span.unseen", {}, "Do"),
     ),
   );
-  const head = ["Version", "Right", "Photos", "Exports", "Live", ""].map((text, place) => make(`th${[1, 2].includes(place) ? ".n" : ""}`, { scope: "col" }, text || make("span.unseen", {}, "Do")));
-  return [make("h2", { id: "versions-title" }, "Versions"), make("div.scroll", { tabIndex: 0, role: "region", "aria-label": "Table of versions" }, make("table.versions", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)))];
+  return [
+    make("h2", { id: "versions-title" }, "Versions"),
+    make(
+      "div.scroll",
+      { tabIndex: 0, role: "region", "aria-label": "Table of versions" },
+      make(
+        "table.versions",
+        {},
+        make("thead", {}, make("tr", {}, ...head)),
+        make("tbody", {}, ...rows),
+      ),
+    ),
+  ];
 }
 
 const ROLES = { stable: "answers", canary: "on trial", shadow: "runs along" };
@@ -75,9 +132,23 @@ function exportsOf({ exports: all }) {
     return make(
       "span.block",
       {},
-      make("a", { href: each.receipt, target: "_blank", rel: "noopener", title: words, "aria-label": `Receipt of ${words}` }, `${each.mark} ${text}`),
+      make(
+        "a",
+        {
+          href: each.receipt,
+          target: "_blank",
+          rel: "noopener",
+          title: words,
+          "aria-label": `Receipt of ${words}`,
+        },
+        `${each.mark} ${text}`,
+      ),
       make("span.soft.small", {}, ` ${megabytes(each.megabytes)} `),
-      make("a.small", { href: each.zip, download: `${each.folder}.zip`, "aria-label": `Download ${text}` }, "zip"),
+      make(
+        "a.small",
+        { href: each.zip, download: `${each.folder}.zip`, "aria-label": `Download ${text}` },
+        "zip",
+      ),
     );
   });
 }

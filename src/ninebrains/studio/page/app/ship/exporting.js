@@ -40,16 +40,32 @@ export async function showExport(brain, pressed) {
 }
 
 async function askAndExport(brain, targets) {
-  const [target, targetLine] = choice("Where to", targets.map((each) => [each.name, each.title ?? each.name]), targets[0]?.name, { id: "export-target" });
+  const [target, targetLine] = choice(
+    "Where to",
+    targets.map((each) => [each.name, each.title ?? each.name]),
+    targets[0]?.name,
+    { id: "export-target" },
+  );
   const precisionPlace = make("div");
   const note = make("p.soft.small");
   const twin = make("div");
   let precision;
   const chosen = () => targets.find((each) => each.name === target.value);
-  const paintTwin = () => fill(twin, command(`ninebrains export ${quoted(inside(`brains/${brain.file}`))} --to ${target.value} --precision ${precision.value}`));
+  const paintTwin = () =>
+    fill(
+      twin,
+      command(
+        `ninebrains export ${quoted(inside(`brains/${brain.file}`))} --to ${target.value} --precision ${precision.value}`,
+      ),
+    );
   const paint = () => {
     const each = chosen();
-    const [select, line] = choice("Precision", each.precisions.map((name) => [name, PRECISIONS[name] ?? name]), each.precisions[0], { id: "export-precision" });
+    const [select, line] = choice(
+      "Precision",
+      each.precisions.map((name) => [name, PRECISIONS[name] ?? name]),
+      each.precisions[0],
+      { id: "export-precision" },
+    );
     precision = select;
     select.addEventListener("change", paintTwin);
     fill(precisionPlace, line);
@@ -59,11 +75,23 @@ async function askAndExport(brain, targets) {
   };
   target.addEventListener("change", paint);
   paint();
-  const proof = make("p", {}, "The export then answers the photos kept for checking in a process of its own, and is compared with the brain. The result is its receipt.");
-  const yes = await question(`Export ${brain.name} ${brain.version}`, [targetLine, precisionPlace, note, proof, twin], "Export", { check: () => chosen().missing ?? "" });
+  const proof = make(
+    "p",
+    {},
+    "The export then answers the photos kept for checking in a process of its own, and is compared with the brain. The result is its receipt.",
+  );
+  const yes = await question(
+    `Export ${brain.name} ${brain.version}`,
+    [targetLine, precisionPlace, note, proof, twin],
+    "Export",
+    { check: () => chosen().missing ?? "" },
+  );
   if (!yes) return;
   await attempt(async () => {
-    const { job } = await send(`/api/brains/${brain.id}/export`, { target: target.value, precision: precision.value });
+    const { job } = await send(`/api/brains/${brain.id}/export`, {
+      target: target.value,
+      precision: precision.value,
+    });
     tellWhenDone(job);
   });
 }
@@ -73,7 +101,8 @@ function tellWhenDone(id) {
     if (job?.id !== id || isUnderWay(job)) return;
     end();
     const receipt = job.result?.receipts?.at(-1);
-    if (job.state === "done") toast(`Exported: ${receipt?.verdict ?? "done"}. ${receipt?.reasons?.[0] ?? ""}`);
+    if (job.state === "done")
+      toast(`Exported: ${receipt?.verdict ?? "done"}. ${receipt?.reasons?.[0] ?? ""}`);
     else if (job.state === "failed") toast(job.error, { kind: "problem" });
   });
 }

@@ -22,14 +22,45 @@ class TryArea {
     this.brains = [];
     this.photo = null;
     this.camera = null;
-    this.input = make("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1, id: "try-file", "aria-label": "Photo", on: { change: () => (this.show(this.input.files[0]), (this.input.value = "")) } });
-    this.heat = make("input", { type: "checkbox", id: "try-heat", checked: true, on: { change: () => this.ask() } });
+    this.input = make("input", {
+      type: "file",
+      accept: "image/*",
+      hidden: true,
+      tabIndex: -1,
+      id: "try-file",
+      "aria-label": "Photo",
+      on: { change: () => (this.show(this.input.files[0]), (this.input.value = "")) },
+    });
+    this.heat = make("input", {
+      type: "checkbox",
+      id: "try-heat",
+      checked: true,
+      on: { change: () => this.ask() },
+    });
     this.list = make("fieldset.brains");
     this.frame = make("div.try-frame");
     this.answers = make("div.answers", { "aria-live": "polite" });
-    this.live = button("Webcam", () => this.toggleCamera(), { "aria-pressed": "false", id: "try-webcam" });
-    const controls = make("div.row", {}, button("Choose a photo", () => this.input.click(), { className: "main", id: "try-choose" }), this.live, this.input, make("label.tick", {}, this.heat, "Where it looks"));
-    root.replaceChildren(make("h1.unseen", {}, "Try"), make("div.try", {}, make("section", { "aria-label": "Photo" }, this.frame, controls), make("section", { "aria-label": "Answers" }, this.list, this.answers)));
+    this.live = button("Webcam", () => this.toggleCamera(), {
+      "aria-pressed": "false",
+      id: "try-webcam",
+    });
+    const controls = make(
+      "div.row",
+      {},
+      button("Choose a photo", () => this.input.click(), { className: "main", id: "try-choose" }),
+      this.live,
+      this.input,
+      make("label.tick", {}, this.heat, "Where it looks"),
+    );
+    root.replaceChildren(
+      make("h1.unseen", {}, "Try"),
+      make(
+        "div.try",
+        {},
+        make("section", { "aria-label": "Photo" }, this.frame, controls),
+        make("section", { "aria-label": "Answers" }, this.list, this.answers),
+      ),
+    );
     this.paintEmpty();
     void attempt(() => this.readBrains());
   }
@@ -39,11 +70,38 @@ class TryArea {
     this.brains = brains;
     if (brains[0]) this.chosen.add(brains[0].id);
     const ticks = brains.slice(0, 12).map((brain) =>
-      make("label.tick", {}, make("input", { type: "checkbox", id: `try-${brain.id}`, checked: this.chosen.has(brain.id), on: { change: (event) => this.choose(brain.id, event.target.checked) } }), make("span", {}, `Brain ${brain.version}`, make("span.soft.small", {}, ` ${brain.accuracy ? percent(brain.accuracy.value) : ""} ${brain.trunk}`))),
+      make(
+        "label.tick",
+        {},
+        make("input", {
+          type: "checkbox",
+          id: `try-${brain.id}`,
+          checked: this.chosen.has(brain.id),
+          on: { change: (event) => this.choose(brain.id, event.target.checked) },
+        }),
+        make(
+          "span",
+          {},
+          `Brain ${brain.version}`,
+          make(
+            "span.soft.small",
+            {},
+            ` ${brain.accuracy ? percent(brain.accuracy.value) : ""} ${brain.trunk}`,
+          ),
+        ),
+      ),
     );
     fill(this.list, make("legend", {}, "Brains, all on one mind"), ...ticks);
     this.list.hidden = !brains.length;
-    if (!brains.length) fill(this.answers, make("p.soft", {}, "There is no brain yet. Label at least five photos of each of two labels, and one learns."));
+    if (!brains.length)
+      fill(
+        this.answers,
+        make(
+          "p.soft",
+          {},
+          "There is no brain yet. Label at least five photos of each of two labels, and one learns.",
+        ),
+      );
     return this.ask();
   }
 
@@ -54,7 +112,15 @@ class TryArea {
   }
 
   paintEmpty() {
-    fill(this.frame, make("div.empty", {}, make("h2", {}, "Show it something"), make("p", {}, "Drop a photo here, paste one, choose one, or turn on the webcam.")));
+    fill(
+      this.frame,
+      make(
+        "div.empty",
+        {},
+        make("h2", {}, "Show it something"),
+        make("p", {}, "Drop a photo here, paste one, choose one, or turn on the webcam."),
+      ),
+    );
   }
 
   /** Try a photo. */
@@ -80,15 +146,24 @@ class TryArea {
       return;
     }
     const wanted = { brains: [...this.chosen].join(","), heat: this.heat.checked ? 1 : "" };
-    const told = await put(query("/api/try", wanted), photo, { headers: { "Content-Type": photo.type || "application/octet-stream" } });
+    const told = await put(query("/api/try", wanted), photo, {
+      headers: { "Content-Type": photo.type || "application/octet-stream" },
+    });
     const [{ brains, error, timings }] = told.photos;
     if (error) {
       this.overlay(null);
       fill(this.answers, make("p.problem", {}, error));
       return;
     }
-    const files = brains.map(({ run }) => this.brains.find((brain) => brain.id === run)).map((brain) => quoted(inside(`brains/${brain?.file}`)));
-    fill(this.answers, ...brains.map((answer) => card(answer)), speed(brains.length, timings), command(`ninebrains run --brains ${files.join(" ")} --source PHOTO`));
+    const files = brains
+      .map(({ run }) => this.brains.find((brain) => brain.id === run))
+      .map((brain) => quoted(inside(`brains/${brain?.file}`)));
+    fill(
+      this.answers,
+      ...brains.map((answer) => card(answer)),
+      speed(brains.length, timings),
+      command(`ninebrains run --brains ${files.join(" ")} --source PHOTO`),
+    );
     this.overlay(brains.find((answer) => answer.heat)?.heat);
   }
 
@@ -101,7 +176,11 @@ class TryArea {
 
   async toggleCamera() {
     if (this.camera) return this.stopCamera();
-    const video = make("video", { muted: true, playsInline: true, "aria-label": "Live picture of the camera" });
+    const video = make("video", {
+      muted: true,
+      playsInline: true,
+      "aria-label": "Live picture of the camera",
+    });
     await attempt(async () => {
       const stop = await open(video);
       this.photo = null;
@@ -143,21 +222,40 @@ class TryArea {
 }
 
 function speed(number, timings) {
-  const total = timings?.total_ms ?? Object.values(timings ?? {}).reduce((sum, each) => sum + (Number(each) || 0), 0);
-  return make("p.soft.small", {}, `${many(number, "brain")} on one mind${total ? `: ${plain(total)} ms` : ""}.`);
+  const total =
+    timings?.total_ms ??
+    Object.values(timings ?? {}).reduce((sum, each) => sum + (Number(each) || 0), 0);
+  return make(
+    "p.soft.small",
+    {},
+    `${many(number, "brain")} on one mind${total ? `: ${plain(total)} ms` : ""}.`,
+  );
 }
 
 function card({ run, trunk, top, unfamiliar, is_familiar: isFamiliar }) {
   const none = isFamiliar === false;
-  const bars = top.slice(0, 5).map(({ label: id, name: label, score }) =>
-    make("li", { style: { "--share": String(score), "--class": labelOf(id)?.color ?? "var(--dot)" } }, make("span.bar", {}, label), make("span.score", {}, percent(score))),
-  );
+  const bars = top
+    .slice(0, 5)
+    .map(({ label: id, name: label, score }) =>
+      make(
+        "li",
+        { style: { "--share": String(score), "--class": labelOf(id)?.color ?? "var(--dot)" } },
+        make("span.bar", {}, label),
+        make("span.score", {}, percent(score)),
+      ),
+    );
   return make(
     `section.card.answer${none ? ".none" : ""}`,
     {},
     make("p.soft.small", {}, `Brain ${run}, ${trunk}`),
     make("h2", {}, none ? "None of these" : (top[0]?.name ?? "–")),
-    none ? make("p.small", {}, `Unlike all photos it learned from${unfamiliar ? ` (${plain(unfamiliar)}, above 1)` : ""}. Its best guess would be:`) : null,
+    none
+      ? make(
+          "p.small",
+          {},
+          `Unlike all photos it learned from${unfamiliar ? ` (${plain(unfamiliar)}, above 1)` : ""}. Its best guess would be:`,
+        )
+      : null,
     make("ol.bars", {}, ...bars),
   );
 }

@@ -14,7 +14,10 @@ const PARTS = {
   compare: ["Compare", () => import("./compare.js")],
 };
 
-const read = async (module) => (module.needsRun === false ? project.run : detailsOf(await get(`/api/runs/${project.run.id}`), project.labels));
+const read = async (module) =>
+  module.needsRun === false
+    ? project.run
+    : detailsOf(await get(`/api/runs/${project.run.id}`), project.labels);
 
 /** Build the area in `root`. */
 export function mount(root) {
@@ -26,18 +29,39 @@ export function mount(root) {
 
   const open = async (name, rest) => {
     const mine = ++number;
-    fill(tabs, ...Object.entries(PARTS).map(([key, [text]]) => make("a", { href: `#/understand/${key}`, "aria-current": key === name ? "page" : null }, text)));
+    fill(
+      tabs,
+      ...Object.entries(PARTS).map(([key, [text]]) =>
+        make(
+          "a",
+          { href: `#/understand/${key}`, "aria-current": key === name ? "page" : null },
+          text,
+        ),
+      ),
+    );
     if (!project.run) {
       shown.end();
       shown = { name: "", end: () => {} };
-      place.replaceChildren(empty("No brain to look at yet", "As soon as a first brain has learned, its mistakes, its doubts and what it looks at are here.", make("a.like-button", { href: "#/label/unlabelled" }, "Label photos")));
+      place.replaceChildren(
+        empty(
+          "No brain to look at yet",
+          "As soon as a first brain has learned, its mistakes, its doubts and what it looks at are here.",
+          make("a.like-button", { href: "#/label/unlabelled" }, "Label photos"),
+        ),
+      );
       return;
     }
     const module = await PARTS[name][1]();
     const run = await attempt(() => read(module));
     if (mine !== number) return;
     if (!run) {
-      place.replaceChildren(empty("This could not be shown", "The studio did not tell of this brain.", button("Try again", () => open(name, rest))));
+      place.replaceChildren(
+        empty(
+          "This could not be shown",
+          "The studio did not tell of this brain.",
+          button("Try again", () => open(name, rest)),
+        ),
+      );
       return;
     }
     shown.end();
@@ -49,6 +73,9 @@ export function mount(root) {
     const [wanted, ...more] = rest.split("/");
     return open(Object.hasOwn(PARTS, wanted) ? wanted : "confusion", more.join("/"));
   };
-  const end = follow("run", () => !["map", "compare"].includes(shown.name) && void go(`${shown.name}/${shown.rest ?? ""}`));
+  const end = follow(
+    "run",
+    () => !["map", "compare"].includes(shown.name) && void go(`${shown.name}/${shown.rest ?? ""}`),
+  );
   return { go: (rest) => void go(rest), end: () => (end(), shown.end()) };
 }

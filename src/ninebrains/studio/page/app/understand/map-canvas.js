@@ -21,8 +21,27 @@ export function isInside(x, y, line) {
 /** A map that can be looked at. */
 export class MapCanvas {
   constructor(onChoice) {
-    this.element = make("canvas.map", { tabIndex: 0, id: "map", role: "application", "aria-label": "Map of the photos. Arrow keys move, plus and minus zoom, Enter chooses what is seen." });
-    Object.assign(this, { onChoice, onMode: () => {}, mode: "move", ids: [], x: [], y: [], chosen: new Set(), zoom: 1, left: 0, top: 0, line: null, pictures: new Map() });
+    this.element = make("canvas.map", {
+      tabIndex: 0,
+      id: "map",
+      role: "application",
+      "aria-label":
+        "Map of the photos. Arrow keys move, plus and minus zoom, Enter chooses what is seen.",
+    });
+    Object.assign(this, {
+      onChoice,
+      onMode: () => {},
+      mode: "move",
+      ids: [],
+      x: [],
+      y: [],
+      chosen: new Set(),
+      zoom: 1,
+      left: 0,
+      top: 0,
+      line: null,
+      pictures: new Map(),
+    });
     this.pen = this.element.getContext("2d");
     this.resizing = new ResizeObserver(() => this.#fit());
     this.resizing.observe(this.element);
@@ -55,10 +74,12 @@ export class MapCanvas {
 
   chooseSeen() {
     const { width, height } = this.size;
-    this.choose(this.ids.filter((_, place) => {
-      const [x, y] = this.#at(place);
-      return x >= 0 && y >= 0 && x <= width && y <= height;
-    }));
+    this.choose(
+      this.ids.filter((_, place) => {
+        const [x, y] = this.#at(place);
+        return x >= 0 && y >= 0 && x <= width && y <= height;
+      }),
+    );
   }
 
   reset() {
@@ -110,14 +131,19 @@ export class MapCanvas {
   #at(place) {
     const { width, height } = this.size;
     const side = Math.min(width, height) - 48;
-    return [this.left + this.zoom * ((width - side) / 2 + this.x[place] * side), this.top + this.zoom * ((height - side) / 2 + this.y[place] * side)];
+    return [
+      this.left + this.zoom * ((width - side) / 2 + this.x[place] * side),
+      this.top + this.zoom * ((height - side) / 2 + this.y[place] * side),
+    ];
   }
 
   #paint() {
     const { pen } = this;
     const { width, height } = this.size;
     const style = getComputedStyle(this.element);
-    const [ink, soft, accent] = ["--ink", "--edge", "--accent"].map((name) => style.getPropertyValue(name));
+    const [ink, soft, accent] = ["--ink", "--edge", "--accent"].map((name) =>
+      style.getPropertyValue(name),
+    );
     pen.clearRect(0, 0, width, height);
     const seen = [];
     for (let place = 0; place < this.ids.length; place++) {

@@ -17,7 +17,11 @@ export function show(root) {
   const status = make("p.soft", { role: "status" });
   const bar = make("div.chosen-bar", { hidden: true });
   const canvas = new MapCanvas((ids) => paintBar(ids));
-  const mode = button("Draw around photos", () => canvas.setMode(canvas.mode === "move" ? "lasso" : "move"), { "aria-pressed": "false", id: "lasso", title: "Or hold Shift" });
+  const mode = button(
+    "Draw around photos",
+    () => canvas.setMode(canvas.mode === "move" ? "lasso" : "move"),
+    { "aria-pressed": "false", id: "lasso", title: "Or hold Shift" },
+  );
   const tools = make(
     "div.row",
     {},
@@ -41,7 +45,18 @@ export function show(root) {
       bar,
       make("b", {}, `${many(ids.length, "photo")} chosen`),
       button("Show them", showThem, { className: "small", id: "show-chosen" }),
-      ...project.labels.slice(0, 9).map((each) => make("button.small", { type: "button", style: { "--class": each.color }, on: { click: () => label(ids, each.id) } }, make("span.dot"), each.name)),
+      ...project.labels.slice(0, 9).map((each) =>
+        make(
+          "button.small",
+          {
+            type: "button",
+            style: { "--class": each.color },
+            on: { click: () => label(ids, each.id) },
+          },
+          make("span.dot"),
+          each.name,
+        ),
+      ),
       button("Choose none", () => canvas.choose([]), { className: "small quiet" }),
     );
   }
@@ -59,7 +74,17 @@ export function show(root) {
     } else await start();
   }
 
-  root.append(make("section.card", {}, make("h2", {}, "Map"), status, tools, bar, make("div.map-frame", {}, canvas.element)));
+  root.append(
+    make(
+      "section.card",
+      {},
+      make("h2", {}, "Map"),
+      status,
+      tools,
+      bar,
+      make("div.map-frame", {}, canvas.element),
+    ),
+  );
   nameKeys(canvas);
   const ends = [
     follow("jobs", (job) => job?.kind === "map" && !isUnderWay(job) && attempt(() => onDone(job))),
@@ -96,4 +121,3 @@ function nameKeys(canvas) {
   ]);
   keys.activate("map");
 }
-
