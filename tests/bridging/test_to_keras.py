@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 import ninebrains as nb
 from ninebrains.brains.graph import unpack
-from ninebrains.bridging import to_keras
+from ninebrains.bridging import to_keras, to_onnx
 from ninebrains.bridging.to_keras import KNOWN_OPERATORS
 from ninebrains.errors import BrainError
 from ninebrains.photos import find_photos
@@ -31,6 +31,8 @@ TRUNKS = {
 }
 
 
+# Keras 3.15 on TensorFlow 2.21 reads variables in a way that NumPy 2 warns of.
+READS_VARIABLES = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 IMAGENET = InputOverrides(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), color="rgb")
 
 
@@ -72,8 +74,7 @@ def test_a_brain_becomes_layers_and_operations_and_no_transpose_but_the_last(sma
     assert model.input.shape == (None, *small_brain.contract.shape)
 
 
-# Keras 3.15 on TensorFlow 2.21 reads variables in a way that NumPy 2 warns of.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@READS_VARIABLES
 def test_what_is_saved_is_loaded_in_safe_mode_and_answers_the_same(
     small_brain, small_pixels, tmp_path
 ):
@@ -226,3 +227,18 @@ def test_mobilenet_answers_the_same_on_real_photos(shared):
     photos = [photo.path for photo in find_photos([shared / "data/classification/dogcat"]).photos]
     pixels = np.stack([nb.prepare(path, trunk.contract) for path in photos[::100]])
     compare(unpack(trunk.graph), pixels)
+
+
+@READS_VARIABLES
+def test_a_keras_network_comes_back_from_onnx_with_the_same_answers(shared):
+    import keras
+
+    original = keras.applications.MobileNet(alpha=0.25, weights=None)
+    original.load_weights(shared / "models/keras_mobilenet_v1_0.25_224_imagenet.h5")
+    paths = [photo.path for photo in find_photos([shared / "data/classification/dogcat"]).photos]
+    contract = nb.Contract(224, 224)
+    pixels = np.stack([nb.prepare(path, contract) for path in paths[::200]])
+    photos = (pixels / 127.5 - 1).astype(np.float32)
+    expected = np.asarray(original(photos))
+    (found,) = to_keras(to_onnx(original))(photos).values()
+    np.testing.assert_allclose(np.asarray(found), expected, atol=1e-4)

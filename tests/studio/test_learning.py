@@ -12,6 +12,7 @@ from ninebrains.studio.learning.advice import before_learning
 from ninebrains.studio.learning.examples import Situation
 from ninebrains.studio.store.photos import part_of
 from ninebrains.training.training import fit
+from ninebrains.trunks import add_trunk
 from tests.making import jpeg, write_photos
 from tests.studio.making import Page
 
@@ -323,3 +324,29 @@ def test_suggestions_are_accepted_as_they_were_shown(page):
     assert page.get(f"/api/photos/{some['ids'][0]}")["label"] == some["labels"][1]
     page.post("/api/undo")
     assert "as many" in page.refused("/api/accept", 400, ids=some["ids"][:2], labels=[1])
+
+
+def test_another_trunk_is_learnt_with_and_told(page, small_trunk, studio_home, monkeypatch):
+    monkeypatch.setenv("NINEBRAINS_HOME", str(studio_home))
+    add_trunk(small_trunk)
+    before = page.get("/api/project")["run"]
+    page.post("/api/learn", trunk="small")
+    after = page.learnt(before["id"])
+    assert (before["trunk"], after["run"]["trunk"]) == ("octo", "small")
+    assert load(page.project / "brains" / after["run"]["file"]).manifest.trunk.name == "small"
+    assert after["settings"]["trunk"] == "small"
+    assert len(page.get("/api/photos", view="review")["ids"]) == after["counts"]["unlabelled"]
+
+
+def test_a_host_outlives_a_studio_that_is_killed_and_is_found_again(page, studio_home):
+    told = page.post("/api/serve", action="start", port=0)
+    page.kill()
+    assert httpx.get(told["url"] + "/livez", timeout=60).status_code == 200
+    page.__dict__.update(Page(page.project, studio_home).sign_in().__dict__)
+    while (found := page.get("/api/serve"))["state"] != "on":
+        pass
+    assert (found["url"], found["is_own"]) == (told["url"], True)
+    kept = page.project / "host" / "studio.json"
+    assert kept.stat().st_mode & 0o077 == 0
+    assert page.post("/api/serve", action="stop")["state"] == "off"
+    assert not kept.exists()

@@ -78,7 +78,7 @@ def list_photos(
         sort: one of `SORTS`, or None for what suits the view.
         answers: of the current brain, if there is one.
         groups: the group of near duplicates that a photo is in.
-        search: only photos whose name, label or columns hold this text.
+        search: only photos whose name or label holds this text.
 
     Raises:
         DataError: there is no such view or order.
@@ -86,17 +86,7 @@ def list_photos(
     kind, _, argument = view.partition(":")
     if kind == "search":
         kind, search = "all", argument
-    where, values = _condition(kind, argument)
-    if search:
-        where += " AND (photos.name LIKE ? ESCAPE '\\' OR labels.name LIKE ? ESCAPE '\\')"
-        pattern = "%" + search.translate({ord(one): f"\\{one}" for one in "\\%_"}) + "%"
-        values += [pattern, pattern]
-    rows = connection.execute(
-        "SELECT photos.id, COALESCE(photos.label, 0) FROM photos LEFT JOIN labels "  # noqa: S608
-        f"ON labels.id = photos.label WHERE gone = 0 AND {where} ORDER BY photos.id",
-        values,
-    ).fetchall()
-    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2)
+    table = _read(connection, kind, argument, search)
     suggested, sure, strange = _suggestions(connection, table[:, 0], answers)
     board = _Board(table[:, 0], table[:, 1], suggested, sure, strange)
     keys = np.array([groups.get(photo, 0) for photo in board.ids.tolist()], np.int64)
@@ -112,6 +102,21 @@ def list_photos(
         np.clip(np.rint(100 * board.sure[order]), 0, 100).astype(np.int64),
         keys[order] if kind == "duplicates" else None,
     )
+
+
+def _read(connection: sqlite3.Connection, kind: str, argument: str, search: str) -> Ints:
+    """Number and label of each photo that the index can choose by itself, int64[n, 2]."""
+    where, values = _condition(kind, argument)
+    if search:
+        where += " AND (photos.name LIKE ? ESCAPE '\\' OR labels.name LIKE ? ESCAPE '\\')"
+        pattern = "%" + search.translate({ord(one): f"\\{one}" for one in "\\%_"}) + "%"
+        values += [pattern, pattern]
+    rows = connection.execute(
+        "SELECT photos.id, COALESCE(photos.label, 0) FROM photos LEFT JOIN labels "  # noqa: S608
+        f"ON labels.id = photos.label WHERE gone = 0 AND {where} ORDER BY photos.id",
+        values,
+    ).fetchall()
+    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2)
 
 
 def count_queues(

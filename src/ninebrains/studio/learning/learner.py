@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from ninebrains.brains import Brain
@@ -37,6 +36,7 @@ from ninebrains.studio.learning.runs import (
     next_run,
 )
 from ninebrains.studio.learning.shelf import BATCH, Shelf
+from ninebrains.studio.learning.telling import Telling
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.photos import Stored, mark_trouble
 from ninebrains.studio.store.settings import read_setting, write_setting
@@ -46,23 +46,7 @@ QUIET_SECONDS = 0.3
 """So long after the last label the quick fit begins."""
 CALM_SECONDS = 3.0
 """So long after it the full fit begins."""
-_TELL_SECONDS = 0.2
 _log = logging.getLogger("ninebrains.studio")
-
-
-@dataclass
-class _State:
-    """What the page is told."""
-
-    stage: str = "idle"
-    done: int = 0
-    total: int = 0
-    error: str | None = None
-    waiting_for: str = ""
-    quick: dict[str, Any] | None = None
-    current_run: int | None = None
-    is_up_to_date: bool = False
-    told: float = field(default=0.0, repr=False)
 
 
 class Learner:
@@ -85,9 +69,8 @@ class Learner:
         self._version = 1
         self._changed_at = 0.0
         self._wants_now = False
-        self._is_stopped = False
         self._is_closing = False
-        self._state = _State()
+        self._telling = Telling(events)
         self._shelf: Shelf | None = None
         self._lesson: Lesson | None = None
         self._learnt: tuple[str, str] | None = None
@@ -104,7 +87,7 @@ class Learner:
             kept = read_setting(connection, "kept")
         if runs:
             self._kept = (kept[0], kept[1]) if kept else None
-            self._state.current_run = runs[0].id
+            self._telling.current_run = runs[0].id
             with suppress(DataError):  # made anew by the next run
                 self.answers = load_answers(answers_path(self._folder.brains, runs[0].id))
         self._changed_at = time.monotonic()  # the page comes first
@@ -123,7 +106,7 @@ class Learner:
         """Something has changed: labels, or only the set of photos."""
         with self._changed:
             self._version += 1
-            self._is_stopped = False
+            self._telling.stopped = False
             if labels:
                 self._changed_at = time.monotonic()
             self._changed.notify_all()
@@ -131,7 +114,7 @@ class Learner:
     def learn_now(self) -> None:
         """Learn in full at once."""
         with self._changed:
-            self._wants_now, self._is_stopped = True, False
+            self._wants_now, self._telling.stopped = True, False
             self._kept = None
             self._version += 1
             self._changed.notify_all()
@@ -139,15 +122,13 @@ class Learner:
     def cancel(self) -> None:
         """Drop what it is at, and rest until something changes."""
         with self._changed:
-            self._is_stopped, self._wants_now = True, False
+            self._telling.stopped, self._wants_now = True, False
             self._version += 1
             self._changed.notify_all()
 
     def state(self) -> dict[str, Any]:
         """For the page."""
-        names = ("stage", "done", "total", "error", "waiting_for", "quick", "current_run")
-        told = {name: getattr(self._state, name) for name in names}
-        return {**told, "up_to_date": self._state.is_up_to_date, "stopped": self._is_stopped}
+        return self._telling.plain()
 
     @property
     def shelf(self) -> Shelf | None:
@@ -161,33 +142,35 @@ class Learner:
                 while self._version == seen and not self._is_closing:
                     self._changed.wait()
                 seen = self._version
-            if self._is_closing or self._is_stopped:
-                self._tell(stage="idle", done=0, total=0)
+            if self._is_closing or self._telling.stopped:
+                self._telling.tell(stage="idle", done=0, total=0)
                 continue
             try:
                 self._learn(seen)
             except CancelledError:
                 continue  # something newer is there, and is taken up next
             except NinebrainsError as error:
-                self._tell(stage="idle", done=0, total=0, error=str(error))
+                self._telling.tell(stage="idle", done=0, total=0, error=str(error))
             except Exception as error:  # noqa: BLE001 - the next change may go well
                 _log.exception("learning failed")
-                self._tell(stage="idle", error=f"internal error: {type(error).__name__}: {error}")
+                self._telling.tell(
+                    stage="idle", error=f"internal error: {type(error).__name__}: {error}"
+                )
 
     def _learn(self, version: int) -> None:
         """Everything that a change asks for, the most urgent first."""
         self._wait(QUIET_SECONDS, version)
         with self._database.reading() as connection:
             if not read_setting(connection, "learns", default=True) and not self._wants_now:
-                self._tell(stage="idle", error=None)
+                self._telling.tell(stage="idle", error=None)
                 return
             situation = look(connection)
             shelf = self._shelf_of(read_setting(connection, "trunk", DEFAULT_TRUNK))
         waiting = before_learning(situation)
-        self._tell(waiting_for=waiting, error=None)
+        self._telling.tell(waiting_for=waiting, error=None)
         shelf.recall(situation.examples)
         key = (shelf.trunk.hash, situation.fingerprint)
-        self._tell(is_up_to_date=key == self._kept)
+        self._telling.tell(up_to_date=key == self._kept)
         if not waiting:
             self._compute(shelf, situation.examples, version, "looking at labelled photos")
             if key not in (self._kept, self._learnt):
@@ -202,7 +185,7 @@ class Learner:
             self._wait(CALM_SECONDS, version)
             self._learn_fully(situation, shelf, key, version)
         self._wants_now = False
-        self._tell(stage="idle", done=0, total=0)
+        self._telling.tell(stage="idle", done=0, total=0)
 
     def _shelf_of(self, trunk: str) -> Shelf:
         if self._shelf is None or self._shelf.trunk.name != trunk:
@@ -231,7 +214,7 @@ class Learner:
         for start in range(0, len(missing), BATCH):
             self._check(version)
             part = missing[start : start + BATCH]
-            self._tell(stage=stage, done=start, total=len(missing))
+            self._telling.tell(stage=stage, done=start, total=len(missing))
             troubles = shelf.compute(part)
             if troubles:
                 with self._database.writing() as connection:
@@ -251,7 +234,7 @@ class Learner:
 
     def _learn_quickly(self, situation: Situation, shelf: Shelf, key: tuple[str, str]) -> None:
         began = time.monotonic()
-        self._tell(stage="learning", done=0, total=0)
+        self._telling.tell(stage="learning", done=0, total=0)
         lesson = learn_quickly(self._folder.root, situation, shelf)
         self.answers = answers_of(lesson, shelf)
         self._lesson, self._learnt = lesson, key
@@ -261,7 +244,7 @@ class Learner:
             "seconds": time.monotonic() - began,
             **headline(lesson.metrics),
         }
-        self._tell(quick=quick, is_up_to_date=False)
+        self._telling.tell(quick=quick, up_to_date=False)
         self._events.tell("answers")
 
     def _look_for_copies(self, situation: Situation, shelf: Shelf) -> None:
@@ -308,7 +291,7 @@ class Learner:
             write_setting(connection, "kept", key)
             drop_old_brains(self._folder.brains, list_runs(connection))
         self.answers, self._lesson, self._learnt, self._kept = answers, lesson, key, key
-        self._tell(current_run=run, is_up_to_date=True, quick=None)
+        self._telling.tell(current_run=run, up_to_date=True, quick=None)
         self._events.tell("run", id=run, **headline(lesson.metrics))
         self._events.tell("answers")
 
@@ -317,9 +300,9 @@ class Learner:
     ) -> None:
         """What the last run knew, after a restart or an undo: same photos, same brain."""
         lesson = self._lesson_in_full(situation, shelf, version)
-        self.answers = answers_of(lesson, shelf, self._state.current_run or 0)
+        self.answers = answers_of(lesson, shelf, self._telling.current_run or 0)
         self._lesson, self._learnt = lesson, key
-        self._tell(is_up_to_date=True, quick=None)
+        self._telling.tell(up_to_date=True, quick=None)
         self._events.tell("answers")
 
     def _lesson_in_full(self, situation: Situation, shelf: Shelf, version: int) -> Lesson:
@@ -327,24 +310,12 @@ class Learner:
 
         def step(name: str) -> None:
             self._check(version)
-            self._tell(stage="learning in full", done=steps.index(name), total=len(steps))
+            self._telling.tell(stage="learning in full", done=steps.index(name), total=len(steps))
 
         name = name_from(self._folder.root.name)
         lesson = learn_fully(self._folder.root, situation, shelf, name, step)
         self._check(version)
         return lesson
-
-    def _tell(self, **changes: object) -> None:
-        """Take over what changed, and tell the pages unless they were told just now."""
-        state, now = self._state, time.monotonic()
-        is_progress = set(changes) <= {"stage", "done", "total"} and changes.get("stage") != "idle"
-        is_same = all(getattr(state, name) == value for name, value in changes.items())
-        for name, value in changes.items():
-            setattr(state, name, value)
-        if is_same or (is_progress and now - state.told < _TELL_SECONDS):
-            return
-        state.told = now
-        self._events.tell("learning", **self.state())
 
 
 def headline(metrics: Metrics) -> dict[str, Any]:
