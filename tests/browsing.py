@@ -58,7 +58,7 @@ def note_mistakes(page, mistakes, unless=()):
 
 
 def until(page, script, argument=None, seconds=30.0):
-    """Wait until a script says true; unlike `wait_for_function` it needs no leave to evaluate text."""
+    """Wait until a script says true; unlike `wait_for_function` without leave to evaluate text."""
     ends = time.monotonic() + seconds
     while not (said := page.evaluate(script, argument)):
         assert time.monotonic() < ends, f"never came true: {script} ({argument})"

@@ -97,7 +97,8 @@ def counts_of(page):
 
 def until_labels(page, **wanted):
     """Wait until the side shows these counts."""
-    counting = """wanted => { const shown = Object.fromEntries([...document.querySelectorAll(".label")]
+    counting = """wanted => { const shown = Object.fromEntries(
+        [...document.querySelectorAll(".label")]
         .map(row => [row.querySelector(".name").textContent,
                      Number(row.querySelector(".count").textContent)]));
         return JSON.stringify(Object.entries(shown).sort())

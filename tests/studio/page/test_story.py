@@ -1,4 +1,4 @@
-"""The whole story, as somebody new would go through it: from photos without labels to a live brain."""
+"""The whole story, as somebody new goes through it: from photos without labels to a live brain."""
 
 import shutil
 
@@ -57,7 +57,7 @@ def test_from_photos_without_labels_to_a_brain_that_answers(visit, studio, unlab
 
 
 def label_with_keys(page, studio, truth, view, number):
-    """Label photos of a view by what they show, one key each; Enter where the suggestion is right."""
+    """Label photos of a view by what they show, a key each; Enter where the suggestion is right."""
     go(page, f"label/{view}")
     page.wait_for_selector(f"#view-{view}[aria-current]")
     page.wait_for_selector(".cell")

@@ -1,9 +1,10 @@
 // Groups of photos: whom the brain serves worse.
 
 import { get, query } from "../core/api.js";
+import { intervalBar } from "../core/charts.js";
 import { command, inside, quoted } from "../core/command.js";
 import { choice } from "../core/dialogs.js";
-import { attempt, draw, fill, make } from "../core/dom.js";
+import { attempt, fill, make } from "../core/dom.js";
 import { project } from "../core/project.js";
 import { estimateOf } from "../core/shapes.js";
 import { count, percent, range } from "../core/words.js";
@@ -89,7 +90,7 @@ function table({ by, groups }) {
       make("td.n", {}, count(group.photos)),
       make("td.n", {}, percent(group.accuracy)),
       make("td.n", {}, range(group)),
-      make("td.bar-cell", {}, bar(estimateOf(group))),
+      make("td.bar-cell", {}, intervalBar(estimateOf(group))),
     ),
   );
   return [
@@ -119,21 +120,4 @@ function table({ by, groups }) {
       ),
     ),
   ];
-}
-
-function bar({ value, low, high }) {
-  const at = (share) => 4 + share * 192;
-  return draw(
-    "svg.chart",
-    { viewBox: "0 0 200 16", "aria-hidden": "true" },
-    draw("rect.trough", { x: 4, y: 5, width: 192, height: 6, rx: 3 }),
-    draw("rect.band", {
-      x: at(low),
-      y: 4,
-      width: Math.max(2, at(high) - at(low)),
-      height: 8,
-      rx: 4,
-    }),
-    draw("circle.dot-mark", { cx: at(value), cy: 8, r: 5 }),
-  );
 }
