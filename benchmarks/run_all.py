@@ -22,6 +22,7 @@ NAMES = (
     "serving",
     "export",
     "receipts",
+    "studio",
 )
 
 

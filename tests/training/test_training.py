@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 import ninebrains as nb
-from ninebrains.training.extracting import extract
+from ninebrains.images import Limits
+from ninebrains.photos import read_dataset
+from ninebrains.training.caching import FeatureCache
+from ninebrains.training.extracting import extract, recall
 from ninebrains.training.record import load_record
 from ninebrains.training.training import fit
 from tests.making import photo, write_levels, write_pairs, write_photos, write_table
@@ -287,3 +290,23 @@ def test_photos_too_few_to_hold_some_out_are_still_learnt_right(tmp_path):
     assert brain.manifest.training.num_test == 0
     for path in photos.rglob("*.jpg"):
         assert brain.run(path).top.label == path.parent.name
+
+
+def test_a_quick_fit_tries_closed_forms_alone_and_measures_the_same_photos(pets, small_trunk):
+    quick = nb.train(pets, trunk=small_trunk, recipe=nb.Recipe(quick=True))
+    full = nb.train(pets, trunk=small_trunk)
+    assert {one.head for one in quick.manifest.training.candidates} == {"ridge"}
+    assert {one.head for one in full.manifest.training.candidates} > {"ridge"}
+    assert quick.metrics.learning_curve is None
+    assert quick.metrics.num_test == full.metrics.num_test
+
+
+def test_what_was_kept_of_photos_is_recalled_without_their_files(pets, small_trunk):
+    dataset = read_dataset(pets)
+    found = extract(small_trunk, dataset.photos, limits=Limits())
+    hashes = [fact.sha256 for fact in found.facts]
+    with FeatureCache() as cache:
+        recalled = list(recall(small_trunk, [*hashes, "0" * 64], cache))
+    assert recalled[-1] is None
+    assert [facts for _, facts in recalled[:-1]] == list(found.facts)
+    assert np.array_equal(np.stack([vector for vector, _ in recalled[:-1]]), found.features)

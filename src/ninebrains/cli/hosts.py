@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def needing_serving() -> Iterator[None]:
+def needing_serving(extra: str = "serve") -> Iterator[None]:
     """Tell how to install what serving needs, where an import finds it missing.
+
+    Args:
+        extra: that has it.
 
     Raises:
         ExtraError: it is missing.
@@ -24,7 +27,7 @@ def needing_serving() -> Iterator[None]:
         yield
     except ImportError as error:
         raise ExtraError(
-            f'{error.name} is missing; serving needs: pip install "ninebrains[serve]"'
+            f'{error.name} is missing; this needs: pip install "ninebrains[{extra}]"'
         ) from error
 
 

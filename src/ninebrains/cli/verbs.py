@@ -12,6 +12,7 @@ from ninebrains.cli.predict import predict
 from ninebrains.cli.report import report
 from ninebrains.cli.run import run
 from ninebrains.cli.serve import serve
+from ninebrains.cli.studio import studio
 from ninebrains.cli.train import train
 from ninebrains.cli.tune import tune
 from ninebrains.cli.words import SeveralWords
@@ -27,6 +28,7 @@ for verb in (train, predict, evaluate, report):
     app.command()(verb)
 app.command(cls=SeveralWords)(run)
 app.command()(serve)
+app.command()(studio)
 app.add_typer(bench.app, name="bench")
 app.command()(tune)
 app.add_typer(export.app, name="export")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +122,19 @@ def extract(
     )
 
 
+def recall(
+    trunk: Trunk, sha256s: Sequence[str], cache: FeatureCache
+) -> Iterator[tuple[npt.NDArray[np.float32], PhotoFacts] | None]:
+    """Features and facts that the cache has of photos with these contents; None where it has none.
+
+    Their files are not looked at.
+    """
+    work = _Work(trunk, Limits(), cache, num_views=1)
+    for sha256 in sha256s:
+        item = work.from_cache(sha256)
+        yield None if item is None else (item.vectors[0], item.facts)
+
+
 def _allocate(num_rows: int, num_columns: int) -> npt.NDArray[np.float32]:
     """A matrix in memory, or in an unnamed file where it would take more than 2 GiB."""
     if num_rows * num_columns * 4 <= _MOST_BYTES_IN_MEMORY:
@@ -150,7 +163,7 @@ class _Work:
         try:
             data = read_photo(photo.path, self.limits)
             sha256 = hashlib.sha256(data).hexdigest()
-            return self._from_cache(sha256) or self._compute(sha256, data)
+            return self.from_cache(sha256) or self._compute(sha256, data)
         except PhotoError as error:
             return error
 
@@ -158,7 +171,8 @@ class _Work:
         views = ("plain", "mirrored")[: self.num_views]
         return [cache_key(sha256, *self.scope, view) for view in views]
 
-    def _from_cache(self, sha256: str) -> _Item | None:
+    def from_cache(self, sha256: str) -> _Item | None:
+        """What the cache has of a photo, or None."""
         found = [self.cache.get(key) for key in self._keys(sha256)]
         values = [value for value in found if value is not None]
         if len(values) < self.num_views:

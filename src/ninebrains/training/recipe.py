@@ -19,6 +19,8 @@ class Recipe:
         flip: also learn from mirrored photos if that lowers the out-of-sample loss. Takes twice the
             time; wrong where left and right matter, such as for text or traffic signs.
         limits: bytes and pixels that a photo may have.
+        quick: a first answer in a third of the time: only heads in closed form are tried, and no
+            learning curve is drawn.
     """
 
     seed: int = 0
@@ -26,6 +28,7 @@ class Recipe:
     balanced: bool | None = None
     flip: bool = False
     limits: Limits = field(default_factory=Limits)
+    quick: bool = False
 
     def __post_init__(self) -> None:
         """Refuse shares that leave nothing to train or to test on.

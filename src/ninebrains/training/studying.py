@@ -107,7 +107,7 @@ def fit_study(study: Study, recipe: Recipe) -> Fitted:
     mirrored = None if study.mirrored is None else _take(study.mirrored, rows)
     copies = study.copies[rows]
     examples = Examples(features, matrix, weights, copies, mirrored)
-    head = choose_head(examples, LINKS[study.task], recipe.seed)
+    head = choose_head(examples, LINKS[study.task], recipe.seed, quick=recipe.quick)
     familiarity, known = fit_familiarity(features, targets.groups, copies, recipe.seed)
     raw = np.full(study.targets.matrix.shape, np.nan)
     raw[rows] = head.out_of_sample * scale + mean
@@ -154,7 +154,7 @@ def measure_study(study: Study, fitted: Fitted, recipe: Recipe) -> Metrics:
             **_out_of_sample(study, fitted),
             "calibration": _calibration(study, fitted),
             "familiarity": familiarity,
-            "learning_curve": _curve(study, fitted, recipe),
+            "learning_curve": None if recipe.quick else _curve(study, fitted, recipe),
         }
     )
 

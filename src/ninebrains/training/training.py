@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -39,7 +39,7 @@ from ninebrains.photos import (
 from ninebrains.training.arranging import Material, arrange
 from ninebrains.training.assembling import assemble
 from ninebrains.training.card import write_card
-from ninebrains.training.extracting import Progress, extract
+from ninebrains.training.extracting import Extraction, Progress, extract
 from ninebrains.training.links import LINKS
 from ninebrains.training.outcomes import make_outcomes
 from ninebrains.training.recipe import Recipe
@@ -69,12 +69,16 @@ class Trained:
         record: photo by photo; already kept on this machine.
         notes: sentences that the person who trains should read.
         seconds: wall-clock time by step.
+        material: what there was to learn from.
+        fitted: what was learnt, as numbers.
     """
 
     brain: Brain
     record: Record
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
+    material: Material
+    fitted: Fitted
 
 
 def train(
@@ -160,6 +164,35 @@ def fit_dataset(
         extraction = extract(
             network, dataset.photos, limits=recipe.limits, flip=recipe.flip, progress=progress
         )
+    trained = fit_extracted(dataset, extraction, network, recipe=recipe, name=name, labels=labels)
+    return replace(trained, seconds={**clock.seconds, **trained.seconds})
+
+
+def fit_extracted(
+    dataset: Dataset,
+    extraction: Extraction,
+    network: Trunk,
+    *,
+    recipe: Recipe,
+    name: str | None = None,
+    labels: Sequence[Label] | None = None,
+    step: Callable[[str], None] | None = None,
+) -> Trained:
+    """Like `fit_dataset`, for features that are there already.
+
+    Args:
+        dataset: as in `fit_dataset`.
+        extraction: features of its photos, from `network`.
+        network: the trunk.
+        recipe: as in `fit_dataset`.
+        name: likewise.
+        labels: likewise.
+        step: called with the name of each step before it; may raise to stop.
+
+    Raises:
+        DataError: the photos cannot be learnt from.
+    """
+    clock = _Clock(step)
     with clock.step("split"):
         material = arrange(dataset, extraction, recipe, labels=labels)
         study, dataset = material.study, material.dataset
@@ -177,7 +210,7 @@ def fit_dataset(
         brain = make_brain(material, fitted, network, recipe, name, metrics)
         record = replace(record, graph_hash=brain.graph.hash)
         notes = [*_notes(material, fitted), *_stronger_trunk(network, metrics), *_keep(record)]
-    return Trained(brain, record, tuple(notes), clock.seconds)
+    return Trained(brain, record, tuple(notes), clock.seconds, material, fitted)
 
 
 def make_brain(
@@ -224,11 +257,14 @@ def _keep(record: Record) -> Iterator[str]:
 class _Clock:
     """Wall-clock seconds by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        self._tell = tell
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
+        if self._tell is not None:
+            self._tell(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
@@ -246,12 +282,12 @@ def _make_record(material: Material, findings: Audit, fitted: Fitted, metrics: M
         fitted.answers[rows],
         unfamiliar=fitted.unfamiliar[rows],
         is_test=np.isin(rows, study.test),
-        doubt=_beats_guessing(metrics, study),
+        doubt=beats_guessing(metrics, study),
     )
     return Record("", str(Path(dataset.root).resolve()), outcomes, findings.to_dict())
 
 
-def _beats_guessing(metrics: Metrics, study: Study) -> bool:
+def beats_guessing(metrics: Metrics, study: Study) -> bool:
     """Whether out-of-sample answers are clearly better than always the most frequent label."""
     accuracy = metrics.out_of_sample_accuracy
     if accuracy is None:

@@ -9,13 +9,8 @@ from PIL import Image
 
 from ninebrains.errors import ExtraError
 from ninebrains.exporting.target import Job
+from tests.browsing import launch, note_mistakes
 from tests.making import jpeg, write_pairs, write_photos
-
-FLAGS = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--no-sandbox",
-)
 
 
 @pytest.fixture(scope="session")
@@ -112,16 +107,12 @@ def write_film(path):
 
 
 @pytest.fixture(scope="package")
-def chromium(executable, drawn_y4m):
+def chromium(drawn_y4m):
     """A browser with a fake camera. Ends with this package: its loop must not outlive it."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=[*FLAGS, f"--use-file-for-fake-video-capture={drawn_y4m}"],
-        )
-        yield browser
-        browser.close()
+    playwright, browser = launch(f"--use-file-for-fake-video-capture={drawn_y4m}")
+    yield browser
+    browser.close()
+    playwright.stop()
 
 
 @pytest.fixture
@@ -138,8 +129,7 @@ def visit(chromium):
             stack.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(20_000)
-            page.on("pageerror", lambda error: mistakes.append(str(error)))
-            page.on("console", lambda line: note(line, mistakes))
+            note_mistakes(page, mistakes)
             page.goto(url)
             if ready:
                 page.wait_for_selector("html[data-ready]")
@@ -147,11 +137,6 @@ def visit(chromium):
 
         yield visit
     assert mistakes == []
-
-
-def note(line, mistakes):
-    if line.type == "error" or "Content Security Policy" in line.text:
-        mistakes.append(line.text)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Photos into a project: from uploads, zips, folders in place, the webcam, kept feedback."""

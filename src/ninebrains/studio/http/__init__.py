@@ -1,0 +1,1 @@
+"""The studio over HTTP: JSON for the page, pictures, events; and who may ask at all."""

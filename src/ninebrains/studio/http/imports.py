@@ -1,0 +1,184 @@
+"""Photos in: files and zips that are sent, folders in place, kept feedback."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from ninebrains.errors import AccessError, RequestError
+from ninebrains.serving.http.multipart import Form
+from ninebrains.studio.bringing.folders import open_dataset, open_feedback
+from ninebrains.studio.bringing.uploads import Upload, attach_columns, is_table, open_uploads
+from ninebrains.studio.http.replies import fields_of, in_thread, query_number, reply
+from ninebrains.studio.store.labels import find_label
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from ninebrains.photos import Problem
+    from ninebrains.studio.bringing.items import Item
+    from ninebrains.studio.jobs import Job
+    from ninebrains.studio.studio import Studio
+
+MOST_FILES = 500
+_FORM_BYTES = 256 * 2**20
+_LONGEST_NAME = 1_000
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """How uploads are to be taken: the query of the request."""
+
+    label: int | None
+    folders: bool
+    source: str
+
+
+def routes(studio: Studio) -> list[Route]:
+    """The routes of this module."""
+
+    async def upload(request: Request) -> Response:
+        query = request.query_params
+        wanted = _Wanted(
+            query_number(request, "label") or None,
+            query.get("folders", "") in ("1", "true"),
+            query.get("source", "upload")[:40],
+        )
+        if wanted.label is not None:
+            await in_thread(_require_label, studio, wanted.label)
+        uploads = await _received(request, studio.folder.incoming)
+        words = uploads[0].name if len(uploads) == 1 else f"{len(uploads)} files"
+        work = partial(_bring_uploads, studio, uploads, wanted)
+        job = studio.jobs.start("import", f"add {words[:80]}", work)
+        return reply({"job": job.id}, 202)
+
+    async def folder(request: Request) -> Response:
+        none = type(None)
+        given = await fields_of(request, path=str, copies=(bool, none), labels=(bool, none))
+        path = _own(studio, given["path"])
+        labels = given["labels"] is not False
+        items = partial(
+            open_dataset, path, studio.limits, labels=labels, copy=bool(given["copies"])
+        )
+        work = partial(_bring, studio, items, str(path))
+        return reply({"job": studio.jobs.start("import", f"add {path.name}", work).id}, 202)
+
+    async def feedback(request: Request) -> Response:
+        path = _own(studio, (await fields_of(request, path=str))["path"])
+        work = partial(_bring, studio, partial(open_feedback, path, studio.limits), "feedback")
+        return reply({"job": studio.jobs.start("import", f"add {path.name}", work).id}, 202)
+
+    return [
+        Route("/api/import", upload, methods=["POST"]),
+        Route("/api/import/folder", folder, methods=["POST"]),
+        Route("/api/import/feedback", feedback, methods=["POST"]),
+    ]
+
+
+def _require_label(studio: Studio, label: int) -> None:
+    with studio.database.reading() as connection:
+        find_label(connection, label)
+
+
+def _own(studio: Studio, text: str) -> Path:
+    """A path of this machine, which only those who sit at it may name.
+
+    Raises:
+        AccessError: the studio is shared.
+        RequestError: it is no path.
+    """
+    if studio.is_shared:
+        raise AccessError(
+            "a shared studio opens no folders of the machine that it runs on; drop the photos on "
+            "the page instead",
+            is_known=True,
+        )
+    if not text.strip() or "\0" in text or len(text) > 4_096:
+        raise RequestError("path is that of a folder or table on this machine")
+    return Path(text.strip()).expanduser().absolute()
+
+
+async def _received(request: Request, incoming: Path) -> list[Upload]:
+    """Write what is sent to files of our own naming."""
+    incoming.mkdir(parents=True, exist_ok=True)
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/form-data"):
+        parts = await Form(kind, MOST_FILES).read(_bounded(request))
+        files = [part for part in parts if part.is_file]
+        if not files:
+            raise RequestError("the form holds no files; add photos or zips")
+        return [
+            await in_thread(_write, incoming, part.filename or part.name, part.content)
+            for part in files
+        ]
+    name = request.query_params.get("name", "photo")[:_LONGEST_NAME]
+    upload = Upload(name, incoming / secrets.token_hex(12))
+    try:
+        with upload.path.open("wb") as file:
+            async for piece in request.stream():
+                await in_thread(file.write, piece)
+    except BaseException:
+        upload.path.unlink(missing_ok=True)
+        raise
+    return [upload]
+
+
+async def _bounded(request: Request) -> AsyncIterator[bytes]:
+    """The pieces of a form, which is held in memory."""
+    num_bytes = 0
+    async for piece in request.stream():
+        num_bytes += len(piece)
+        if num_bytes > _FORM_BYTES:
+            raise RequestError(
+                f"the form has more than {_FORM_BYTES:,} bytes; send fewer photos at a time, or a "
+                "zip by itself",
+                413,
+            )
+        yield piece
+
+
+def _write(incoming: Path, name: str, content: bytes) -> Upload:
+    upload = Upload(name[:_LONGEST_NAME], incoming / secrets.token_hex(12))
+    upload.path.write_bytes(content)
+    return upload
+
+
+def _bring_uploads(
+    studio: Studio, uploads: Sequence[Upload], wanted: _Wanted, job: Job
+) -> dict[str, Any]:
+    """Take the photos in, then what tables say of them."""
+    tables = [one for one in uploads if is_table(one)]
+    try:
+        items = partial(open_uploads, uploads, studio.limits, folders=wanted.folders)
+        total = len(uploads) - len(tables)
+        told = _bring(studio, items, wanted.source, job, label=wanted.label, total=total)
+        for table in tables:
+            with studio.database.writing() as connection:
+                found, missed = attach_columns(connection, table.path)
+            told["described"] = told.get("described", 0) + found
+            told["undescribed"] = told.get("undescribed", 0) + missed
+        return told
+    finally:
+        for one in uploads:
+            one.path.unlink(missing_ok=True)
+
+
+def _bring(
+    studio: Studio,
+    items: Callable[[], Iterable[Item | Problem | None]],
+    source: str,
+    job: Job,
+    *,
+    label: int | None = None,
+    total: int = 0,
+) -> dict[str, Any]:
+    report = studio.intake.take(items(), source, job, label=label, total=total)
+    studio.brought(report)
+    return report.plain()

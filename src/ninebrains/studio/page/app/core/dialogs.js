@@ -1,0 +1,75 @@
+// Questions that need an answer before anything goes on.
+
+import { button, make, part } from "./dom.js";
+
+/**
+ * Ask in a dialog of the browser's own kind.
+ * @param title of the dialog
+ * @param content elements of its body
+ * @param answer text of the button that says yes
+ * @param danger whether that takes something away
+ * @returns Promise of whether it was pressed
+ */
+export function question(title, content, answer, { danger = false, check = () => "" } = {}) {
+  return new Promise((resolve) => {
+    let said = false;
+    const problem = make("p.problem", { role: "alert", hidden: true });
+    const yes = make(`button.main${danger ? ".danger" : ""}`, { type: "submit" }, answer);
+    const form = make(
+      "form",
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            const wrong = check();
+            problem.textContent = wrong;
+            problem.hidden = !wrong;
+            if (wrong) return;
+            said = true;
+            dialog.close();
+          },
+        },
+      },
+      make("h2", { id: "question-title" }, title),
+      ...content,
+      problem,
+      make(
+        "div.row.end",
+        {},
+        button("Cancel", () => dialog.close()),
+        yes,
+      ),
+    );
+    const dialog = make("dialog", { "aria-labelledby": "question-title" }, form);
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(said);
+    });
+    part("dialogs").append(dialog);
+    dialog.showModal();
+  });
+}
+
+/** A text field with its name above it. */
+export function field(name, value = "", properties = {}) {
+  const input = make("input", { type: "text", value, autocomplete: "off", ...properties });
+  return [input, make("label.field", {}, make("span", {}, name), input)];
+}
+
+/** A choice of several, with its name above it. */
+export function choice(name, options, value, properties = {}) {
+  const select = make(
+    "select",
+    properties,
+    ...options.map(([key, text]) =>
+      make("option", { value: key, selected: String(key) === String(value) }, text),
+    ),
+  );
+  return [select, make("label.field", {}, make("span", {}, name), select)];
+}
+
+/** A tick box with its text. */
+export function tick(text, checked, properties = {}) {
+  const input = make("input", { type: "checkbox", checked, ...properties });
+  return [input, make("label.tick", {}, input, make("span", {}, text))];
+}

@@ -1,0 +1,1 @@
+"""Brains out of a project: exports with receipts, and a host that serves them."""

@@ -1,0 +1,1 @@
+"""What brains know and where they fail: heat maps, the map of features, slices, comparisons."""
