@@ -21,6 +21,7 @@ NAMES = (
     "mind",
     "serving",
     "export",
+    "keras_to_onnx",
     "receipts",
     "studio",
 )
