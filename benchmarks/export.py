@@ -17,6 +17,7 @@ command ONNX2TF names.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ SCRIPTS = ROOT / "benchmarks/peers"
 FILES = {"onnx": "model.onnx", "litert": "model.tflite", "openvino": "model.xml"}
 DATA = "dogcat"
 _KERAS = "mobilenet_v1_025"
+THREADS = (1, 2)
 _NUM_PHOTOS = 8
 _TURNS, _TURN_MS, _LEAST_TURN = 25, 30.0, 4  # a round; the shortest turn holds so many photos
 
@@ -278,18 +280,27 @@ def main(words: Sequence[str] | None = None) -> None:
         folder = told.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(folder)
-        rows = []
         for pair in bench.pairs(told.networks.split(","), told.only):
-            for threads in (1, 2):
+            for threads in THREADS:
                 try:
                     row = compare(bench, pair, threads, 1 if told.quick else told.rounds)
                 except SystemExit as error:
                     print(f"passed over {pair.network} with {pair.peer.name}: {error}", flush=True)
                     continue
-                rows.append(row)
                 print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    if not (told.quick or told.only):
-        write_results("export", rows)
+                if not told.quick:
+                    row_file(folder, pair.network, pair.peer, threads).write_text(json.dumps(row))
+        files = (row_file(folder, *kind) for kind in itertools.product(TITLES, PEERS, THREADS))
+        rows = [json.loads(file.read_text()) for file in files if file.is_file()]
+        if rows and not told.quick:
+            write_results("export", rows)
+
+
+def row_file(folder: Path, network: str, peer: Peer, threads: int) -> Path:
+    """Where a row is kept, so that a run may measure some of them only."""
+    kept = folder / "rows"
+    kept.mkdir(exist_ok=True)
+    return kept / f"{network}-{peer.kind}-{threads}.json"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from ninebrains.exporting.runners import openvino as runner
 from ninebrains.exporting.target import Job
 from ninebrains.exporting.targets import target
 from ninebrains.images import prepare
+from tests.brains.making import make_brain, repacked
+from tests.exporting.networks import mobile_network, pictures
 
 pytest.importorskip("openvino")
 pytest.importorskip("nncf")
@@ -77,6 +79,20 @@ def test_no_place_of_this_machine_is_written_into_the_file(exports):
         assert "Convolution" in text
         assert str(folder) not in text
         assert "site-packages" not in text
+
+
+def test_filters_for_each_channel_compute_in_8_bits_too(tmp_path):
+    import openvino
+
+    brain = repacked(make_brain(), mobile_network())
+    target("openvino").build(Job((brain,), "int8", pictures(32)), tmp_path)
+    network = openvino.Core().read_model(tmp_path / "model.xml")
+    grouped = [one for one in network.get_ops() if one.get_type_name() == "GroupConvolution"]
+    assert len(grouped) == 2
+    for one in grouped:
+        # In 8 bits they are a constant, its conversion and its steps; else still to be rounded.
+        assert one.input_value(0).get_node().get_type_name() == "FakeQuantize"
+        assert one.input_value(1).get_node().get_type_name() == "Multiply"
 
 
 def test_int8_without_photos_is_refused(brain, tmp_path):
