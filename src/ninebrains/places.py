@@ -6,10 +6,12 @@ which is how servers, containers and tests get a place of their own.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from ninebrains.errors import OutputError
 PAGE_MARK = b'<meta name="generator" content="ninebrains'
 """Stands near the beginning of every page that Ninebrains writes."""
 
+_ABANDONED_SECONDS = 24 * 3600
 _HEAD = 4096  # bytes of a page in which the mark must stand
 
 _UMASK = os.umask(0)  # can only be read by setting it: once, before there are threads
@@ -133,6 +136,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name[:80]}."
+        _remove_abandoned(path.parent, prefix)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix, suffix=".tmp"))
         yield temporary
         _make_readable(temporary)
@@ -145,6 +149,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove what writers of the same folder left who were killed a day ago or longer."""
+    for entry in parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        if entry.is_dir() and time.time() - entry.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _make_readable(folder: Path) -> None:

@@ -1,9 +1,9 @@
 """The small brains that exports are tested on."""
 
 from tests.exporting.conftest import (  # noqa: F401 - fixtures
-    levels_once,
     small_brain,
     small_pixels,
     small_regress_brain,
-    trained_once,
+    train,
+    trained_home,
 )

@@ -10,7 +10,7 @@ def test_export_and_verify(ninebrains, brain_file, tmp_path):
     assert "Same answer on 100.00% of 16 photos held out when it was trained" in done.out
     assert "comparing ONNX in fp32 on 16 photos" in done.err
     assert (
-        "all 7 files are as the receipt says"
+        "all 8 files are as the receipt says"
         in ninebrains("export", "verify", tmp_path / "out").out
     )
     again = ninebrains("export", "verify", tmp_path / "out", "--brain", brain_file, "--json")

@@ -53,7 +53,7 @@ def test_the_folder_holds_what_is_needed_to_run_it_elsewhere(brain_file, tmp_pat
     readme = (folder / "README.md").read_text()
     assert "64 x 64 pixels" in readme
     assert "100.00% of 16 photos" in readme
-    lines = sum(len((folder / name).read_text().splitlines()) for name in ("run.py", "runtime.py"))
+    lines = len((folder / "run.py").read_text().splitlines())
     assert lines < 100
 
 
@@ -78,6 +78,35 @@ def test_its_runner_needs_nothing_of_ninebrains(brain_file, tmp_path):
     ours = load(brain_file).run(photo)
     assert answer["answer"] == ours.answer
     assert answer["scores"][ours.top.label] == pytest.approx(ours.top.score, abs=1e-6)
+
+
+def test_the_code_in_its_readme_runs_as_it_is(brain_file, tmp_path):
+    folder = export(brain_file, "onnx", tmp_path / "out").folder
+    (folder / "photo.jpg").write_bytes(jpeg("dog", 500))
+    code = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    command = [sys.executable, "-W", "error", "-c", f"{code}\nprint(scores.shape)"]
+    done = subprocess.run(command, capture_output=True, check=False, text=True, cwd=folder)
+    assert (done.stdout, done.stderr) == ("(1, 2)\n", "")
+
+
+def test_its_runner_tells_what_it_cannot_do(brain_file, tmp_path):
+    folder = export(brain_file, "onnx", tmp_path / "out").folder
+    (folder.parent / "cat.jpg").write_bytes(jpeg("cat", 500))
+
+    def run(*words):
+        command = [sys.executable, str(folder / "run.py"), *words]
+        return subprocess.run(
+            command, capture_output=True, check=False, text=True, cwd=folder.parent
+        )
+
+    done = run("nowhere.jpg", "cat.jpg")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "nowhere.jpg" in lines[0]["error"]
+    assert lines[1]["answer"] == "cat"
+    for words in ((), ("--bench", "-3"), ("--bench", "3", "--threads", "-4")):
+        assert run(*words).returncode == 2
+    assert not (folder / "__pycache__").exists()  # which would be no part of its receipt
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8-weights"])
@@ -108,7 +137,7 @@ def test_photos_of_the_user_are_taken_instead_of_those_held_out(brain_file, tmp_
     assert (receipt.photos.asked, receipt.photos.compared) == (41, 40)
     assert receipt.verdict == "agrees"
     assert receipt.quality.measure == "accuracy"
-    assert receipt.photos.failed == {}  # neither could read it
+    assert [why[:8] for why in receipt.photos.failed.values()] == ["neither:"]
 
 
 def test_photos_without_labels_prove_agreement_only(brain_file, tmp_path):
@@ -199,6 +228,7 @@ def test_a_folder_that_is_there_is_never_lost(brain, tmp_path):
         ({"precision": "int4"}, BrainError, "'int4'; expected one of fp32"),
         ({"photos": "nowhere"}, DataError, "nowhere"),
         ({"recipe": ExportRecipe(opset=3)}, BrainError, "operator set 3; expected 13"),
+        ({"recipe": ExportRecipe(calibrate="x")}, BrainError, "only int8 is calibrated"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(

@@ -28,7 +28,9 @@ def test_an_untouched_export_is_verified_with_and_without_photos(made, tmp_path)
     assert found.again[0].photos.compared == 32
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "labels.txt", "run.py", "export.json", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "labels.txt", "run.py", "export.json", "README.md", "receipt.html"]
+)
 def test_a_changed_file_is_found(made, name):
     data = bytearray((made / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -44,6 +46,18 @@ def test_a_missing_and_an_added_file_are_found(made):
     (made / "numpy.py").unlink()
     (made / "labels.txt").unlink()
     with pytest.raises(ExportError, match=r"labels\.txt is missing"):
+        verify(made)
+
+
+def test_compiled_scripts_beside_it_and_a_bad_verdict_are_refused(made):
+    text = (made / "receipt.json").read_text()
+    (made / "receipt.json").write_text(text.replace('"too few photos to tell"', '"differs"'))
+    with pytest.raises(ExportError, match="says that the export differs"):
+        verify(made)
+    (made / "receipt.json").write_text(text)
+    (made / "__pycache__").mkdir()
+    (made / "__pycache__" / "runtime.cpython-311.pyc").write_bytes(b"evil")
+    with pytest.raises(ExportError, match=r"\.pyc is not in its receipt"):
         verify(made)
 
 

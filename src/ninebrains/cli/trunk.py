@@ -30,7 +30,10 @@ def add(
         ),
     ],
     *,
-    name: Annotated[str, typer.Option(help="Under which the trunk is kept.")],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Under which the trunk is kept; that of the model by default."),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(help="Pixels: 224, or 240x320 (height x width). Only if the model is open."),
@@ -54,9 +57,13 @@ def add(
     as_json: _Json = False,
 ) -> None:
     """Turn a classifier into a trunk, check that its features are the same, and keep it."""
+    from ninebrains.brains.manifest import name_from
     from ninebrains.trunks import add_trunk, import_trunk, summarise
     from ninebrains.trunks.store import check_own_name
 
+    if name is None:
+        word = str(model).removeprefix("keras:").partition("?")[0]
+        name = name_from(Path(word).stem)
     check_own_name(name)
     overrides = _overrides(size=size, fit=fit, mean=mean, std=std, layout=layout, color=color)
     add_trunk(import_trunk(model, name, overrides, weights=weights), replace=replace)

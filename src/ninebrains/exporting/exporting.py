@@ -23,6 +23,7 @@ from ninebrains.exporting.receipt import Receipt
 from ninebrains.exporting.recording import record
 from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
+from ninebrains.exporting.targets.onnx import check_opset
 from ninebrains.places import replacing_folder
 
 Source = Brain | str | os.PathLike[str]
@@ -109,28 +110,28 @@ def export(
     recipe, folder, tell = recipe or ExportRecipe(), Path(folder), tell or _say_nothing
     target = find_target(to)
     chosen = _precision(target, precision)
-    target.require(chosen)
+    _check_choices(recipe, target, chosen)
     check_room(folder, force=force)
+    target.require(chosen)
     brains = tuple(one if isinstance(one, Brain) else load(one) for one in sources(brain))
-    if not brains:
-        raise BrainError("got no brain to export")
-    proofs = tuple(_proof(one, photos) for one in brains)
-    calibration = None
-    if chosen == "int8":
-        calibration = calibration_photos(brains[0], recipe.calibrate, recipe.seed)
-    tell(f"asking {brains[0].name} about {len(proofs[0].paths)} photos")
-    work = Work(
-        brains=brains,
-        target=target,
-        precision=chosen,
-        proofs=proofs,
-        originals=tuple(map(_ask, brains, proofs)),
-        gate=recipe.gate,
-        calibration=calibration,
-        opset=recipe.opset,
-        tell=tell,
-    )
-    with replacing_folder(folder) as temporary:
+    _check_brains(brains, target)
+    with replacing_folder(folder) as temporary:  # first, to know that it can be written
+        proofs = tuple(_proof(one, photos) for one in brains)
+        calibration = None
+        if chosen == "int8":
+            calibration = calibration_photos(brains[0], recipe.calibrate, recipe.seed)
+        tell(f"asking {brains[0].name} about {len(proofs[0].paths)} photos")
+        work = Work(
+            brains=brains,
+            target=target,
+            precision=chosen,
+            proofs=proofs,
+            originals=tuple(map(_ask, brains, proofs)),
+            gate=recipe.gate,
+            calibration=calibration,
+            opset=recipe.opset,
+            tell=tell,
+        )
         receipts = make(work, temporary)
     notes = list(_record(brain, receipts)) if recipe.keeps_receipt else []
     return Export(folder, receipts, tuple(notes))
@@ -138,6 +139,36 @@ def export(
 
 def _say_nothing(_line: str) -> None:
     """For those who did not ask to be told."""
+
+
+def _check_choices(recipe: ExportRecipe, target: Target, precision: Precision) -> None:
+    """Refuse choices that would do nothing, and those that cannot be met.
+
+    Raises:
+        BrainError: with the choice at fault.
+    """
+    if recipe.calibrate is not None and precision != "int8":
+        raise BrainError(f"only int8 is calibrated, and this is {precision}; leave --calibrate out")
+    if recipe.opset is None:
+        return
+    if target.name != "onnx":
+        raise BrainError(f"an operator set is for the target onnx, not for {target.name}")
+    check_opset(recipe.opset)
+
+
+def _check_brains(brains: Sequence[Brain], target: Target) -> None:
+    """Refuse no brain, several where one is taken, and the same one twice.
+
+    Raises:
+        BrainError: with what was got.
+    """
+    if not brains or (len(brains) > 1 and target.name != "web"):
+        raise BrainError(
+            f"got {len(brains)} brains; {target.name} takes one. Export them one by one, or "
+            "several on one page with --to web."
+        )
+    if len({brain.hash for brain in brains}) < len(brains):
+        raise BrainError("the same brain was given twice; name each once")
 
 
 def _precision(target: Target, wanted: str | None) -> Precision:

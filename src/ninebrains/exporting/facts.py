@@ -15,7 +15,7 @@ from ninebrains.errors import ExportError
 from ninebrains.exporting.target import Precision
 
 FACTS, LABELS, README = "export.json", "labels.txt", "README.md"
-_RECEIPTS = re.compile(r"receipt(-\d+)?\.(json|html)")
+_RECEIPTS = re.compile(r"receipt(-\d+)?\.json")
 _LARGEST_FACTS = 64 * 1024 * 1024
 _TEXTS = ("name", "version", "graph", "target", "precision", "task")
 
@@ -81,7 +81,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 (hex) of every file below an export's folder, by relative name.
 
-    Receipts are left out, and what Python keeps of scripts that were run.
+    Only `receipt.json`, which holds them, is left out.
 
     Raises:
         ExportError: there is a link or something else that is no plain file.
@@ -95,7 +95,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
         for name in names:
             path = Path(root, name)
             relative = path.relative_to(folder).as_posix()
-            if not _RECEIPTS.fullmatch(relative) and "__pycache__" not in relative:
+            if not _RECEIPTS.fullmatch(relative):
                 with path.open("rb") as file:
                     found[relative] = hashlib.file_digest(file, "sha256").hexdigest()
     return dict(sorted(found.items()))

@@ -46,10 +46,17 @@ class Gate:
         if self.lost == 0.01:
             points = "1 point"
         what = "accuracy" if quality.measure == "accuracy" else quality.measure
+        interval = f"(95 %: {100 * lost.low:.2f} to {100 * lost.high:.2f})"
         said = (
-            f"It loses {100 * lost.value:.2f} points of {what} (95 %: {100 * lost.low:.2f} to "
-            f"{100 * lost.high:.2f}); {points} at most may be lost."
+            f"It loses {100 * lost.value + 0.0:.2f} points of {what} {interval}; {points} at most "
+            "may be lost."
         )
+        if quality.measure == "mean absolute error":
+            said = (
+                f"Its mean error is {100 * lost.value:.2f} % larger {interval}; "
+                f"{100 * self.lost:g} % at most is allowed. The same value, within a twentieth of "
+                f"the brain's usual error, is given for {agreement.same.value:.0%} of the photos."
+            )
         if lost.value > self.lost:
             return "differs", (said,)
         if lost.high > self.lost:

@@ -75,9 +75,12 @@ def make(work: Work, folder: Path) -> tuple[Receipt, ...]:
     else:
         raise ExportError(_refusal(work, refused[0], failures))
     for place, receipt in enumerate(receipts):
+        write_bytes(folder / receipt_name(place, "html"), receipt_page(receipt).encode())
+    files = file_hashes(folder)
+    receipts = tuple(one.model_copy(update={"files": files}) for one in receipts)
+    for place, receipt in enumerate(receipts):
         data = json.dumps(receipt.model_dump(mode="json", exclude_none=True), indent=1)
         write_bytes(folder / receipt_name(place, "json"), data.encode())
-        write_bytes(folder / receipt_name(place, "html"), receipt_page(receipt).encode())
     return receipts
 
 
@@ -128,7 +131,7 @@ def _receive(
     receipt = make_receipt(brain, artefact, proof, work.originals[place], theirs, work.gate)
     if place == 0:
         write_readme(work.target, receipt, brain, folder)
-    return receipt.model_copy(update={"files": file_hashes(folder)})
+    return receipt
 
 
 def _refusal(work: Work, receipt: Receipt, failures: Sequence[str]) -> str:
@@ -145,6 +148,8 @@ def _refusal(work: Work, receipt: Receipt, failures: Sequence[str]) -> str:
         )
     if receipt.verdict == "differs":
         lines.append("Try --precision fp16 or int8-weights, which change less.")
+    elif receipt.verdict == "not run here":
+        lines.append("Export it on a machine that can run it, or leave --strict out.")
     else:
         lines.append("Give more photos with --photos, or leave --strict out.")
     return "\n".join(lines)

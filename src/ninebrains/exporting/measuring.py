@@ -58,9 +58,18 @@ def bring_together(proof: Proof, brain: Answers, export: Answers) -> Compared:
         for place, why in one.failed.items()
         if place in other.places
     }
+    neither = {
+        printable(proof.names[place]): f"neither: {printable(why)}"[:2000]
+        for place, why in brain.failed.items()
+        if place in export.failed
+    }
     if not len(places):
-        first = next(iter(export.failed.values()), next(iter(brain.failed.values()), "no photos"))
-        raise ExportError(f"no photo could be read by both the brain and the export: {first}")
+        name, why = next(iter((failed | neither).items()), ("none", "there are no photos"))
+        raise ExportError(
+            f"none of {len(proof.paths)} photos could be read by both the brain and the export; "
+            f"{name}: {why} Give photos that both can read, such as JPEG or PNG, with --photos (in "
+            "Python photos=...)."
+        )
     theirs = export.at(places)
     for name, values in theirs.items():
         if not np.isfinite(values).all():
@@ -74,7 +83,7 @@ def bring_together(proof: Proof, brain: Answers, export: Answers) -> Compared:
             asked=len(proof.paths),
             compared=len(places),
             fingerprint=proof.fingerprint,
-            failed=failed,
+            failed=failed | neither,
         ),
     )
 

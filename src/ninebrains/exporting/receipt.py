@@ -27,8 +27,8 @@ class Subject(Part):
 class Photos(Part):
     """What the artefact was held against.
 
-    `fingerprint` is the SHA-256 of the photos' contents. `failed` tells which photos only one of
-    the two could read.
+    `fingerprint` is the SHA-256 of the photos' contents. `failed` tells which photos one of the
+    two could not read, or neither.
     """
 
     source: LongText

@@ -159,11 +159,13 @@ def read_receipts(folder: Path) -> tuple[Receipt, ...]:
             with path.open("rb") as file:
                 found.append(Receipt.model_validate_json(file.read(_LARGEST_RECEIPT), strict=True))
         except (OSError, ValueError) as error:
-            raise ExportError(f"{path} is damaged: {_first(error)}") from error
+            raise ExportError(f"{path} is damaged: {_what(error)}") from error
     if not found:
         raise ExportError(f"{folder} holds no receipt.json; export again")
     return tuple(found)
 
 
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _what(error: Exception) -> str:
+    """The error in a line, with the field at fault."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ": ".join(lines[:3])[:300] or type(error).__name__

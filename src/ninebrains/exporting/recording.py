@@ -50,13 +50,16 @@ def record(source: str | os.PathLike[str], receipt: Receipt) -> Iterator[str]:
     is left as it is: what was signed must not change.
     """
     path = Path(source)
-    if not path.exists():
+    if not path.is_file() and not (path / "brain.json").is_file():
         yield "The receipt lies beside the export only: stored brains are not changed."
         return
     try:
         brain = load(path)
         if brain.signature is not None:
             yield "The receipt lies beside the export only: the brain is signed and stays as it is."
+            return
+        if brain.graph.hash != receipt.brain.graph:
+            yield "The receipt lies beside the export only: the file changed meanwhile."
             return
         changed = with_receipt(brain, receipt)
         if changed.manifest != brain.manifest:

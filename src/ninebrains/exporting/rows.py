@@ -173,7 +173,9 @@ def check_appending(path: Path) -> tuple[Row, ...]:
     try:
         return read_rows(path) if path.stat().st_size else ()
     except DataError as error:
-        raise OutputError(f"{error} It is left alone: save elsewhere with --save.") from error
+        raise OutputError(
+            f"{str(error).rstrip('.')}. It is left alone: save elsewhere with --save."
+        ) from error
 
 
 def append_rows(path: Path, rows: Sequence[Row]) -> int:

@@ -54,6 +54,11 @@ def check_files(folder: Path) -> tuple[Receipt, ...]:
                 f"{folder / name} {what}. The export was damaged or tampered with since it was "
                 "proven; export again."
             )
+    if any(one.verdict == "differs" for one in receipts):
+        raise ExportError(
+            f"the receipt in {folder} says that the export differs from its brain. None is written "
+            "so: the receipt was tampered with; export again."
+        )
     return receipts
 
 

@@ -102,6 +102,9 @@ def opencv() -> types.ModuleType:
             f"videos and cameras are read with OpenCV, which {reason}. "
             "Install it with: pip install 'ninebrains[video]'"
         ) from None
+    if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
+        # The variable says it too late where another library, such as Keras, imported it first.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 
 

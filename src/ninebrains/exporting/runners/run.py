@@ -10,7 +10,9 @@ import time
 from importlib.metadata import version
 
 import numpy as np
-from runtime import PACKAGES, open_model
+
+sys.dont_write_bytecode = True  # the folder stays as its receipt says
+from runtime import PACKAGES, open_model  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -61,20 +63,32 @@ def figures(facts, times, threads):
     return row | {"date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
+def tell(run, facts, path):
+    """The answer on a photo, or why there is none, as a line of JSON."""
+    from contract import prepare
+
+    try:
+        given = run(prepare(path, facts["contract"])[None])
+    except Exception as error:  # one bad photo does not end the others
+        print(json.dumps({"photo": path, "error": str(error)}))
+        return False
+    print(json.dumps({"photo": path} | answer(given, facts["labels"])))
+    return True
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", nargs="*")
     parser.add_argument("--bench", type=int, metavar="RUNS", help="measure how fast it is here")
     parser.add_argument("--threads", type=int, help="that the runtime uses; its own choice if not")
     asked = parser.parse_args()
+    if min(asked.bench or 1, asked.threads or 1) < 1 or not (asked.photos or asked.bench):
+        parser.error("give photos, or a number of runs with --bench; numbers are 1 or more")
     facts = json.loads((HERE / "export.json").read_text("utf-8"))
     run = open_model(HERE, facts, asked.threads)
     if asked.bench:
         measure(run, facts, max(5, asked.bench // 10))  # to be warm
         times = measure(run, facts, asked.bench)
         print(json.dumps(figures(facts, times, asked.threads)))
-    for path in asked.photos:
-        from contract import prepare
-
-        given = run(prepare(path, facts["contract"])[None])
-        print(json.dumps({"photo": path} | answer(given, facts["labels"])))
+    told = [tell(run, facts, path) for path in asked.photos]
+    sys.exit(0 if all(told) else 1)

@@ -4,7 +4,8 @@ import importlib.metadata
 import os
 
 NAMES = ("tensorflow", "tensorflow-cpu")
-HERE = {name.metadata["Name"].lower() for name in importlib.metadata.distributions()}
+FOUND = [part.metadata["Name"] or "" for part in importlib.metadata.distributions()]
+HERE = {name.lower().replace("_", "-") for name in FOUND}
 PACKAGES = tuple(name for name in NAMES if name in HERE)[:1]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

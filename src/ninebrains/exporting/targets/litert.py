@@ -125,11 +125,14 @@ def describe(brain: Brain, outputs: Sequence[str]) -> Model:
 _USAGE = """Python:
 
 ```python
+import json
+from pathlib import Path
+
 from ai_edge_litert.interpreter import Interpreter
 from contract import prepare  # beside this file; needs Pillow
 
 run = Interpreter("model.tflite").get_signature_runner()
-contract = json.load(open("export.json"))["contract"]
+contract = json.loads(Path("export.json").read_text())["contract"]
 given = run(photos=prepare("photo.jpg", contract)[None])["ANSWER"]
 ```
 

@@ -55,7 +55,8 @@ class OnnxTarget:
                 f"{brain.name} takes {model.ByteSize():,} bytes; one ONNX file holds "
                 f"{_LARGEST_FILE:,} at most. Use --precision fp16 or int8-weights."
             )
-        write_bytes(folder / _FILE, model.SerializeToString(deterministic=True))
+        data = without_unread(model).SerializeToString(deterministic=True)
+        write_bytes(folder / _FILE, data)
         opset = next(entry.version for entry in model.opset_import if entry.domain == "")
         return Built(
             outputs=tuple(output.name for output in model.graph.output),
@@ -70,11 +71,14 @@ class OnnxTarget:
         """See `Target.usage`."""
         answer = outputs[0]
         return f"""```python
+import json
+from pathlib import Path
+
 import onnxruntime
 from contract import prepare  # beside this file; needs Pillow
 
 session = onnxruntime.InferenceSession("{_FILE}")
-contract = json.load(open("export.json"))["contract"]
+contract = json.loads(Path("export.json").read_text())["contract"]
 pixels = prepare("photo.jpg", contract)[None]  # uint8 [1, H, W, 3]
 ({answer},) = session.run(["{answer}"], {{"photos": pixels}})
 ```
@@ -87,20 +91,42 @@ def in_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
     Raises:
         BrainError: there is no such version, or the network cannot be said in it.
     """
-    from onnx import defs, version_converter
+    from onnx import version_converter
 
     present = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    newest = defs.onnx_opset_version()
     if opset is None or opset == present:
         return model
-    if not LEAST_OPSET <= opset <= newest:
-        raise BrainError(f"got the ONNX operator set {opset}; expected {LEAST_OPSET} to {newest}")
+    check_opset(opset)
     try:
         return version_converter.convert_version(model, opset)
     except Exception as error:
         raise BrainError(
             f"the network, in operator set {present}, cannot be said in set {opset}: {error}"
         ) from error
+
+
+def check_opset(opset: int) -> None:
+    """Refuse a version of the operator set that there is not.
+
+    Raises:
+        BrainError: it is too old or too new.
+    """
+    from onnx import defs
+
+    newest = defs.onnx_opset_version()
+    if not LEAST_OPSET <= opset <= newest:
+        raise BrainError(f"got the ONNX operator set {opset}; expected {LEAST_OPSET} to {newest}")
+
+
+def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without constants that no operator reads; runtimes warn of them."""
+    read = {name for node in model.graph.node for name in node.input}
+    read |= {output.name for output in model.graph.output}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    if len(kept) < len(model.graph.initializer):
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(kept)
+    return model
 
 
 TARGET: Target = OnnxTarget()

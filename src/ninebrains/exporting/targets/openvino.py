@@ -85,12 +85,15 @@ class OpenVinoTarget:
 
 
 _USAGE = """```python
-import json, openvino
+import json
+from pathlib import Path
+
+import openvino
 from contract import prepare  # beside this file; needs Pillow
 
 options = {"INFERENCE_PRECISION_HINT": "f32"}  # or it may compute in bfloat16
 model = openvino.Core().compile_model("model.xml", "CPU", options)
-contract = json.load(open("export.json"))["contract"]
+contract = json.loads(Path("export.json").read_text())["contract"]
 pixels = prepare("photo.jpg", contract)[None]  # uint8 [1, H, W, 3]
 answer = model(pixels)["ANSWER"][0]
 ```
