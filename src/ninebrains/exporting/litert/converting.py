@@ -14,6 +14,7 @@ from ninebrains.bridging import to_keras
 from ninebrains.bridging.backend import import_tensorflow, quietly
 from ninebrains.errors import BrainError
 from ninebrains.exporting.freezing import frozen, photos_spec
+from ninebrains.exporting.litert.entering import with_rows
 from ninebrains.exporting.target import Precision
 from ninebrains.images import Pixels
 
@@ -39,6 +40,7 @@ def convert(
     """
     tensorflow = import_tensorflow()
     names = [output.name for output in model.graph.output]
+    model = with_rows(model)
     with quietly():
         network = to_keras(floats_in(model) if precision == "int8" else model)
         answer = _named(tensorflow, network, names)
