@@ -15,6 +15,9 @@ from ninebrains.exporting.judging import Gate
 from ninebrains.exporting.receipt import Agreement, Quality
 
 
+TOO_FEW = "too few photos to tell"
+
+
 def floats(*rows):
     return np.array(rows, np.float32)
 
@@ -104,6 +107,8 @@ def quality(value, low, high):
         ("int8", agreement(0.98), None, 200, "differs"),  # no labels: agreement must do
         ("int8", agreement(0.995), None, 200, "agrees"),
         ("int8-weights", agreement(1.0, 1e-4), quality(0.0, -0.01, 0.014), 200, "agrees"),
+        # One tie of 68 photos falls to the other side; nothing is lost.
+        ("int8-weights", agreement(0.985, 0.01), quality(0.0, -0.04, 0.04), 68, TOO_FEW),
     ],
 )
 def test_the_gate(precision, agreed, lost, compared, verdict):

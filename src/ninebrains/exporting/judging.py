@@ -40,8 +40,11 @@ class Gate:
         """
         moves = quality is None or quality.measure == "mean absolute error"
         moves = moves or agreement.largest_difference > NEGLIGIBLE
-        if precision in ("fp32", "fp16") or quality is None or not moves:
-            return self._by_agreement(precision, agreement, compared)
+        by_agreement = self._by_agreement(precision, agreement, compared)
+        if precision in ("fp32", "fp16") or quality is None:
+            return by_agreement
+        if not moves and by_agreement[0] != "differs":
+            return by_agreement
         lost, points = quality.lost, f"{100 * self.lost:g} points"
         if self.lost == 0.01:
             points = "1 point"
