@@ -14,7 +14,6 @@ from ninebrains.exporting.comparing import (
 from ninebrains.exporting.judging import Gate
 from ninebrains.exporting.receipt import Agreement, Quality
 
-
 TOO_FEW = "too few photos to tell"
 
 
