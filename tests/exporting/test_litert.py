@@ -1,7 +1,9 @@
 """LiteRT artefacts: the brain's answers in every precision, lean graphs, readable metadata."""
 
+import importlib.util
 import io
 import zipfile
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from ninebrains.exporting.litert.converting import convert
 from ninebrains.exporting.litert.finishing import METADATA, check_integers, operators, read
 from ninebrains.photos import find_photos
 from tests.bridging.networks import net
-from tests.exporting.artefacts import Artefact
+from tests.exporting.artefacts import Artefact, runtime
 from tests.making import jpeg
 
 # The largest difference of a score, by precision.
@@ -63,6 +65,24 @@ def test_gives_the_brains_answers(artefacts, small_brain, small_pixels, precisio
         assert np.abs(given["scores"] - expected["scores"][row]).max() < TOLERANCE[precision]
         heat = np.corrcoef(given["heatmap"].ravel(), expected["heatmap"][row].ravel())
         assert heat[0, 1] > 0.98
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_tensorflow_runs_it_where_there_is_no_litert(artefacts, small_pixels, monkeypatch):
+    found = importlib.util.find_spec
+    hidden = "ai_edge_litert"
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == hidden else found(name, *rest),
+    )
+    artefact, other = artefacts["int8"], runtime("litert")
+    assert version(other.PACKAGES[0])  # tensorflow, or tensorflow-cpu
+    assert "tensorflow" in other.PACKAGES[0]
+    run = other.open_model(artefact.folder, artefact.facts)
+    given, expected = run(small_pixels[:1]), artefact.ask(small_pixels[:1])[0]
+    for name, values in expected.items():
+        np.testing.assert_array_equal(given[name], values)
 
 
 def test_small_weights_make_a_small_file(artefacts):

@@ -1,12 +1,16 @@
 """The runtime of this export: LiteRT, formerly TensorFlow Lite."""
 
+import importlib.metadata
 import importlib.util
 import os
 
 import numpy as np
 
 HAS_LITERT = importlib.util.find_spec("ai_edge_litert") is not None
-PACKAGES = ("ai-edge-litert",) if HAS_LITERT else ("tensorflow",)
+FOUND = [part.metadata["Name"] or "" for part in importlib.metadata.distributions()]
+HERE = {name.lower().replace("_", "-") for name in FOUND}
+NAMES = ("ai-edge-litert",) if HAS_LITERT else ("tensorflow", "tensorflow-cpu")
+PACKAGES = tuple(name for name in NAMES if name in HERE)[:1]
 
 
 def open_model(folder, facts, threads=None):
@@ -14,7 +18,9 @@ def open_model(folder, facts, threads=None):
     if HAS_LITERT:
         from ai_edge_litert.interpreter import Interpreter
     else:
-        from tensorflow.lite import Interpreter
+        import tensorflow
+
+        Interpreter = tensorflow.lite.Interpreter
     threads = threads or os.cpu_count() or 1
     interpreter = Interpreter(str(folder / "model.tflite"), num_threads=threads)
     run = interpreter.get_signature_runner("serving_default")
