@@ -151,6 +151,17 @@ def test_photos_without_labels_prove_agreement_only(brain_file, tmp_path):
     assert any("Accuracy was not measured" in note for note in receipt.notes)
 
 
+def test_names_that_steer_terminals_come_into_a_receipt_without_doing_so(brain_file, tmp_path):
+    """As phones write them: a mark for the direction of text, a soft hyphen."""
+    folder = tmp_path / "neu\u00adlich"
+    folder.mkdir()
+    (folder / "\u200eIMG 1.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    (folder / "\u200eIMG 2.jpg").write_bytes(jpeg("cat", 600))
+    receipt = export(brain_file, "onnx", tmp_path / "out", photos=folder).receipt
+    assert receipt.photos.source == "in neu\ufffdlich"
+    assert list(receipt.photos.failed) == ["\ufffdIMG 1.jpg"]
+
+
 def test_photos_that_were_learnt_from_are_told(brain_file, pets, tmp_path):
     receipt = export(brain_file, "onnx", tmp_path / "out", photos=pets).receipt
     assert "learnt from 64 of these photos" in " ".join(receipt.notes)

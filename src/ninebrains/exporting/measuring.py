@@ -21,8 +21,14 @@ from ninebrains.exporting.comparing import (
     same_answers,
 )
 from ninebrains.exporting.photos import Proof, Targets
-from ninebrains.exporting.receipt import Agreement, Disagreement, Measure, Photos, Quality
-from ninebrains.photos import printable
+from ninebrains.exporting.receipt import (
+    Agreement,
+    Disagreement,
+    Measure,
+    Photos,
+    Quality,
+    shown,
+)
 from ninebrains.training.calibrating import calibration
 from ninebrains.training.measuring import wilson
 
@@ -53,13 +59,13 @@ def bring_together(proof: Proof, brain: Answers, export: Answers) -> Compared:
     """
     places = np.intersect1d(brain.places, export.places)
     failed = {
-        printable(proof.names[place]): f"{who}: {printable(why)}"[:2000]
+        shown(proof.names[place]): shown(f"{who}: {why}")
         for who, one, other in (("the export", export, brain), ("the brain", brain, export))
         for place, why in one.failed.items()
         if place in other.places
     }
     neither = {
-        printable(proof.names[place]): f"neither: {printable(why)}"[:2000]
+        shown(proof.names[place]): shown(f"neither: {why}")
         for place, why in brain.failed.items()
         if place in export.failed
     }
@@ -129,7 +135,7 @@ def _disagreement(brain: Brain, proof: Proof, compared: Compared, row: int) -> D
     ours, theirs = compared.brain[answer][row], compared.export[answer][row]
     targets = proof.targets
     return Disagreement(
-        photo=printable(proof.names[place]),
+        photo=shown(proof.names[place]),
         brain=_named(brain, ours),
         brain_score=float(ours.max()),
         export=_named(brain, theirs),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ninebrains.brains import Brain
 from ninebrains.errors import DataError, PhotoError
+from ninebrains.exporting.receipt import shown
 from ninebrains.images import Contract, Pixels, prepare, read_photo
 from ninebrains.photos import Dataset, Photo, find_photos, printable, read_dataset
 from ninebrains.training.evaluating import matched
@@ -126,11 +127,11 @@ def from_folder(brain: Brain, folder: Path) -> Proof:
         )
     except DataError as error:
         dataset, targets = find_photos([folder]), None
-        notes.append(f"Accuracy was not measured: {error}")
+        notes.append(shown(f"Accuracy was not measured: {error}"))
     if not dataset.photos:
         raise DataError(f"there are no photos in {printable(str(folder))}")
     return Proof(
-        source=f"in {printable(folder.name or str(folder))}",
+        source=shown(f"in {folder.name or folder}"),
         paths=tuple(photo.path for photo in dataset.photos),
         names=tuple(photo.name for photo in dataset.photos),
         targets=targets,

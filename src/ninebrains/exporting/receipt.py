@@ -6,12 +6,23 @@ from typing import Literal
 
 from pydantic import Field
 
-from ninebrains.brains.fields import Count, LongText, Share, Size, Text
+from ninebrains.brains.fields import Count, LongText, Share, Size, Text, safe_text
 from ninebrains.brains.manifest import Estimate, Part, Sha256, ShareEstimate, Task
 from ninebrains.exporting.target import Precision
+from ninebrains.photos import printable
 
 Verdict = Literal["agrees", "too few photos to tell", "not run here", "differs"]
 Measure = Literal["accuracy", "right decisions", "mean absolute error"]
+_LONGEST = 2000
+
+
+def shown(text: str) -> str:
+    r"""A text of the user's machine, such as a file's name, as a receipt can hold it.
+
+    >>> shown("\u200eIMG\n1.jpg")
+    '\ufffdIMG\\x0a1.jpg'
+    """
+    return safe_text(printable(text))[:_LONGEST]
 
 
 class Subject(Part):
@@ -102,7 +113,7 @@ class Cost(Part):
 class Receipt(Part):
     """Everything that is known about how an artefact answers. Plain data; see its parts.
 
-    `files` holds the SHA-256 of every file of the export but the receipt's own two. `step` says
+    `files` holds the SHA-256 of every file of the export but the `receipt.json` of each brain. `step` says
     what made an int8 export hold, `steps` what was tried before it and how each did.
     """
 
