@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class Proof:
         """The targets of some of the photos."""
         return None if self.targets is None else self.targets[places]
 
-    @property
+    @cached_property  # all photos are read for it
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the photos' contents, in their order; those that are gone are left out.
 
