@@ -113,8 +113,8 @@ class Cost(Part):
 class Receipt(Part):
     """Everything that is known about how an artefact answers. Plain data; see its parts.
 
-    `files` holds the SHA-256 of every file of the export but the `receipt.json` of each brain. `step` says
-    what made an int8 export hold, `steps` what was tried before it and how each did.
+    `files` holds the SHA-256 of every file of the export but each brain's `receipt.json`. `step`
+    says what made an int8 export hold, `steps` what was tried before it and how each did.
     """
 
     schema_version: Literal[1] = 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from ninebrains.mind.tuning.processor import model as processor
 from ninebrains.workers import usable_cores
 
 _LARGEST_RECEIPT = 64 * 1024 * 1024
+_STAND_INS: Mapping[str, Sequence[str]] = {"tensorflow": ("tensorflow-cpu",)}
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,32 @@ def make_receipt(
     Raises:
         ExportError: the artefact's answers are no numbers, or no photo could be read by both.
     """
+    draft = _draft(brain, artefact, proof, _cost(brain, artefact.folder, ours, theirs))
+    if theirs is None:
+        return draft
+    compared = bring_together(proof, ours, theirs)
+    agreement = measure_agreement(brain, proof, compared)
+    tries = len(artefact.failures) + 1
+    quality = measure_quality(brain, proof, compared, tries)
+    verdict, reasons = gate.judge(artefact.precision, agreement, quality, len(compared.places))
+    return draft.model_copy(
+        update={
+            "runner": theirs.runner,
+            "packages": {**draft.packages, **theirs.packages},
+            "not_run": [*draft.not_run, *theirs.not_run],
+            "photos": compared.photos,
+            "agreement": agreement,
+            "quality": quality,
+            "verdict": verdict,
+            "reasons": [*reasons, *_tries(tries)],
+        }
+    )
+
+
+def _draft(brain: Brain, artefact: Artefact, proof: Proof, cost: Cost) -> Receipt:
+    """What is known before anything was compared."""
     built = artefact.built
-    draft = Receipt(
+    return Receipt(
         brain=Subject(
             name=brain.name,
             version=brain.version,
@@ -82,6 +109,7 @@ def make_receipt(
         steps=list(artefact.failures),
         outputs=list(built.outputs),
         runner="nothing on this machine can run it",
+        packages=dict(_versions(built.packages)),
         machine=machine(),
         photos=Photos(
             source=proof.source,
@@ -89,31 +117,21 @@ def make_receipt(
             compared=0,
             fingerprint=proof.fingerprint,
         ),
-        cost=_cost(brain, artefact.folder, ours, theirs),
+        cost=cost,
         verdict="not run here",
         reasons=["No runtime for it is on this machine, so how it answers was not measured."],
         notes=[*built.notes, *proof.notes],
         not_run=list(built.not_run),
     )
-    if theirs is None:
-        return draft
-    compared = bring_together(proof, ours, theirs)
-    agreement = measure_agreement(brain, proof, compared)
-    tries = len(artefact.failures) + 1
-    quality = measure_quality(brain, proof, compared, tries)
-    verdict, reasons = gate.judge(artefact.precision, agreement, quality, len(compared.places))
-    return draft.model_copy(
-        update={
-            "runner": theirs.runner,
-            "packages": dict(theirs.packages),
-            "not_run": [*built.not_run, *theirs.not_run],
-            "photos": compared.photos,
-            "agreement": agreement,
-            "quality": quality,
-            "verdict": verdict,
-            "reasons": [*reasons, *_tries(tries)],
-        }
-    )
+
+
+def _versions(packages: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The versions of what built it, under the names of what is installed."""
+    for package in packages:
+        for name in (package, *_STAND_INS.get(package, ())):
+            with suppress(PackageNotFoundError):
+                yield name, version(name)
+                break
 
 
 def _tries(tries: int) -> Iterator[str]:
