@@ -11,6 +11,7 @@ import pytest
 
 from ninebrains.brains import load
 from ninebrains.errors import BrainError, DataError, ExportError, TrunkError
+from ninebrains.exporting import ExportRecipe
 from ninebrains.exporting.choosing import Budget, Scope, choose
 from ninebrains.exporting.choosing.finishing import export_choice
 from ninebrains.exporting.choosing.learning import learn
@@ -126,6 +127,13 @@ def test_another_network_is_exported_with_its_own_brain_beside(brain_file, tmp_p
     assert any("out.brain" in note for note in made.notes)
 
 
+def test_photos_to_calibrate_on_do_no_harm_where_floats_are_chosen(brain, pets, tmp_path):
+    recipe = ExportRecipe(calibrate=pets)
+    choice = choose(brain, Budget(), scope=FLOATS, recipe=recipe)
+    made = export_choice(choice, tmp_path / "out")
+    assert made.receipt.precision == "fp32"
+
+
 def test_the_trunk_of_a_brain_is_taken_from_its_graph_where_it_is_kept_no_more(brain, home):
     remove_trunk("small")
     networks, _ = networks_for(brain)
@@ -183,7 +191,12 @@ def test_a_brain_whose_photos_are_gone_says_so(brain, home):
 def test_targets_that_nothing_here_can_time_are_refused(brain):
     with pytest.raises(BrainError, match="fp12"):
         choose(brain, Budget(), scope=Scope(precision="fp12"))
-    pytest.importorskip("ninebrains.exporting.targets.web")
+    for runtime, said in (
+        ("onnx", "operator set 3; expected 13"),
+        ("openvino", "not for openvino"),
+    ):
+        with pytest.raises(BrainError, match=said):
+            choose(brain, Budget(), scope=Scope(runtime), recipe=ExportRecipe(opset=3))
     with pytest.raises(ExportError, match="--runtime onnx"):
         choose(brain, Budget(), scope=Scope(runtime="web"))
 

@@ -23,7 +23,6 @@ from ninebrains.exporting.receipt import Receipt
 from ninebrains.exporting.recording import record
 from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
-from ninebrains.exporting.targets.onnx import check_opset
 from ninebrains.places import replacing_folder
 
 Source = Brain | str | os.PathLike[str]
@@ -110,7 +109,8 @@ def export(
     recipe, folder, tell = recipe or ExportRecipe(), Path(folder), tell or _say_nothing
     target = find_target(to)
     chosen = _precision(target, precision)
-    _check_choices(recipe, target, chosen)
+    check_opset(target, recipe.opset)
+    _check_calibration(recipe, chosen)
     check_room(folder, force=force)
     target.require(chosen)
     brains = tuple(one if isinstance(one, Brain) else load(one) for one in sources(brain))
@@ -141,19 +141,28 @@ def _say_nothing(_line: str) -> None:
     """For those who did not ask to be told."""
 
 
-def _check_choices(recipe: ExportRecipe, target: Target, precision: Precision) -> None:
-    """Refuse choices that would do nothing, and those that cannot be met.
+def check_opset(target: Target, opset: int | None) -> None:
+    """Refuse a version of ONNX's operator set that the target cannot be built in.
 
     Raises:
-        BrainError: with the choice at fault.
+        BrainError: it has none, or it is too old or too new.
+    """
+    versions = target.opsets
+    if opset is None or opset in versions:
+        return
+    if not versions:
+        raise BrainError(f"an operator set is for the target onnx, not for {target.name}")
+    raise BrainError(f"got the ONNX operator set {opset}; expected {versions[0]} to {versions[-1]}")
+
+
+def _check_calibration(recipe: ExportRecipe, precision: Precision) -> None:
+    """Refuse photos to calibrate on that would do nothing.
+
+    Raises:
+        BrainError: saying so.
     """
     if recipe.calibrate is not None and precision != "int8":
         raise BrainError(f"only int8 is calibrated, and this is {precision}; leave --calibrate out")
-    if recipe.opset is None:
-        return
-    if target.name != "onnx":
-        raise BrainError(f"an operator set is for the target onnx, not for {target.name}")
-    check_opset(recipe.opset)
 
 
 def _check_brains(brains: Sequence[Brain], target: Target) -> None:
@@ -162,7 +171,7 @@ def _check_brains(brains: Sequence[Brain], target: Target) -> None:
     Raises:
         BrainError: with what was got.
     """
-    if not brains or (len(brains) > 1 and target.name != "web"):
+    if not brains or (len(brains) > 1 and not target.takes_several):
         raise BrainError(
             f"got {len(brains)} brains; {target.name} takes one. Export them one by one, or "
             "several on one page with --to web."

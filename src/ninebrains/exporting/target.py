@@ -61,7 +61,7 @@ class Built:
 
     Attributes:
         outputs: which of the brain's outputs the artefact gives.
-        packages: distributions whose versions belong into the receipt.
+        packages: that built it, and whose versions belong into the receipt.
         notes: sentences for those who use the artefact.
         not_run: what could not be tried on this machine, and why.
     """
@@ -94,6 +94,14 @@ class Target(Protocol):
     @property
     def runtime(self) -> str | None:
         """Which file of `exporting/runners` opens the artefact in Python, or None."""
+
+    @property
+    def opsets(self) -> range:
+        """The versions of ONNX's operator set to choose from; empty where there is no choice."""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether one artefact may hold several brains."""
 
     def require(self, precision: Precision) -> None:
         """Make sure that everything is installed, before long work.

@@ -23,7 +23,7 @@ from ninebrains.exporting.choosing.lessons import Lesson, from_photos, from_reco
 from ninebrains.exporting.choosing.networks import Network, networks_for
 from ninebrains.exporting.choosing.search import Search
 from ninebrains.exporting.choosing.wording import notes_on
-from ninebrains.exporting.exporting import ExportRecipe
+from ninebrains.exporting.exporting import ExportRecipe, check_opset
 from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
 from ninebrains.trunks import Trunk
@@ -101,6 +101,7 @@ def choose(
 
     Raises:
         ExportError: nothing fits the budget; the nearest are named.
+        BrainError: the runtime has no such precision or operator set.
         DataError: the photos are not known here, or gone.
         ExtraError: what the runtime needs is not installed.
         TrunkError: there is no trunk of a name that was asked for.
@@ -113,6 +114,7 @@ def choose(
     start = time.perf_counter()
     scope, recipe, tell = scope or Scope(), recipe or ExportRecipe(), tell or _say_nothing
     target, precisions, notes = _measurable(scope)
+    check_opset(target, recipe.opset)
     networks, left_out = networks_for(brain, scope.trunks)
     lesson = _lesson(brain, scope, networks[0])
     rules = Rules(brain.task, budget, recipe.gate.lost)

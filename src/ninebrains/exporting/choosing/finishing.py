@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ninebrains.brains import Brain
@@ -69,6 +70,8 @@ def export_choice(
     brain = _brain_of(choice)
     is_same = brain.graph.hash == choice.brain.graph.hash
     recipe = choice.recipe
+    if choice.chosen.precision != "int8":  # which alone is calibrated
+        recipe = replace(recipe, calibrate=None)
     given = source if is_same and source is not None else choice.brain if is_same else brain
     made = _export(choice, given, folder, recipe, force=force, tell=tell)
     notes = [*made.notes, *_over(choice, made)]

@@ -44,6 +44,8 @@ class CoreMlTarget:
     precisions: tuple[Precision, ...] = ("fp16", "fp32", "int8-weights")
     efforts: tuple[str, ...] = ()
     runtime: str | None = "coreml"
+    opsets: range = range(0)
+    takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
         """Core ML tools write programs on any system but Windows."""

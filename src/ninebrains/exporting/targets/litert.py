@@ -60,6 +60,8 @@ class LitertTarget:
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights", "int8")
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "litert"
+    opsets: range = range(0)
+    takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
         """TensorFlow converts, whatever the precision."""

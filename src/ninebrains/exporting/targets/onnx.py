@@ -32,6 +32,14 @@ class OnnxTarget:
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights", "int8")
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "onnx"
+    takes_several: bool = False
+
+    @property
+    def opsets(self) -> range:
+        """Up to the newest that the package `onnx` knows."""
+        from onnx import defs
+
+        return range(LEAST_OPSET, defs.onnx_opset_version() + 1)
 
     def require(self, precision: Precision) -> None:
         """Everything is in the base install."""
@@ -89,33 +97,19 @@ def in_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
     """The same network in another version of the operator set.
 
     Raises:
-        BrainError: there is no such version, or the network cannot be said in it.
+        BrainError: the network cannot be said in it.
     """
     from onnx import version_converter
 
     present = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset is None or opset == present:
         return model
-    check_opset(opset)
     try:
         return version_converter.convert_version(model, opset)
     except Exception as error:
         raise BrainError(
             f"the network, in operator set {present}, cannot be said in set {opset}: {error}"
         ) from error
-
-
-def check_opset(opset: int) -> None:
-    """Refuse a version of the operator set that there is not.
-
-    Raises:
-        BrainError: it is too old or too new.
-    """
-    from onnx import defs
-
-    newest = defs.onnx_opset_version()
-    if not LEAST_OPSET <= opset <= newest:
-        raise BrainError(f"got the ONNX operator set {opset}; expected {LEAST_OPSET} to {newest}")
 
 
 def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:

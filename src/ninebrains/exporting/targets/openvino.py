@@ -52,6 +52,8 @@ class OpenVinoTarget:
     precisions: tuple[Precision, ...] = ("fp16", "fp32", "int8-weights", "int8")
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "openvino"
+    opsets: range = range(0)
+    takes_several: bool = False
 
     def require(self, precision: Precision) -> None:
         """Int8 needs its quantiser as well."""

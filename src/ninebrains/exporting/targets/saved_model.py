@@ -37,6 +37,8 @@ class SavedModelTarget:
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
     efforts: tuple[str, ...] = ()
     runtime: str | None = "saved_model"
+    opsets: range = range(0)
+    takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
         """TensorFlow writes it, whatever the precision."""

@@ -45,6 +45,8 @@ class WebTarget:
     precisions: tuple[Precision, ...] = PRECISIONS
     efforts: tuple[str, ...] = ()
     runtime = None
+    opsets = range(0)
+    takes_several = True
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002 - the same for all
         """Fetch the runtime for browsers, where it is not here yet.
