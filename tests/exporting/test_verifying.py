@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ninebrains.brains import load
-from ninebrains.errors import ExportError
+from ninebrains.errors import ExportError, ExtraError
 from ninebrains.exporting import export, verify
 from ninebrains.exporting.facts import file_hashes
 from tests.brains.making import make_brain
@@ -59,6 +59,40 @@ def test_compiled_scripts_beside_it_and_a_bad_verdict_are_refused(made):
     (made / "__pycache__" / "runtime.cpython-311.pyc").write_bytes(b"evil")
     with pytest.raises(ExportError, match=r"\.pyc is not in its receipt"):
         verify(made)
+
+
+def test_receipts_of_brains_that_are_not_in_it_are_found(made):
+    shutil.copy(made / "receipt.json", made / "receipt-2.json")
+    with pytest.raises(ExportError, match=r"receipt-2\.json is not in its receipt"):
+        verify(made)
+    (made / "receipt-2.json").rename(made / "receipt-1.json")
+    with pytest.raises(ExportError, match="2 receipts of its 1 brains"):
+        verify(made)
+
+
+@pytest.fixture
+def two_on_a_page(brain_file, levels_file, home, tmp_path):
+    """Two brains on one page, and where they came from."""
+    files = (brain_file, levels_file)
+    photos = write_photos(tmp_path / "both", {"cat": 3, "dog": 3}, start=300)
+    try:
+        made = export(files, "web", tmp_path / "site", precision="fp32", photos=photos)
+    except ExtraError as error:
+        pytest.skip(f"the runtime for browsers cannot be had here: {error}")
+    return made.folder, files, photos
+
+
+def test_a_brain_that_is_named_is_taken_though_others_are_beside_it(two_on_a_page, tmp_path):
+    folder, (cats, _), photos = two_on_a_page
+    elsewhere = tmp_path / "elsewhere" / "pets.brain"
+    elsewhere.parent.mkdir()
+    cats.rename(elsewhere)
+    with pytest.raises(ExportError, match="Say where it is with --brain"):
+        verify(folder, photos)
+    assert len(verify(folder, photos, brain=load(elsewhere)).again) == 2
+    (folder / "receipt-1.json").unlink()
+    with pytest.raises(ExportError, match="1 receipts of its 2 brains"):
+        verify(folder)
 
 
 def test_links_and_damaged_receipts_are_refused(made, tmp_path):

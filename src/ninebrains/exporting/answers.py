@@ -47,12 +47,15 @@ class Answers:
         return {name: values[rows] for name, values in self.outputs.items()}
 
 
-def ask_brain(brain: Brain, photos: Sequence[Path], outputs: Sequence[str]) -> Answers:
-    """The brain's own answers, from photo bytes on, one photo at a time as a user asks.
+def ask_brain(brain: Brain, photos: Sequence[Path]) -> Answers:
+    """All that the brain itself tells of photos, from their bytes on, one at a time as a user asks.
+
+    Its features are no answer, and left out.
 
     Raises:
         BrainError: the network fails.
     """
+    outputs = [name for name in brain.outputs if name != "features"]
     places: list[int] = []
     times: list[float] = []
     failed: dict[int, str] = {}

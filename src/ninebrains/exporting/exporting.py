@@ -191,7 +191,7 @@ def _precision(target: Target, wanted: str | None) -> Precision:
 
 
 def _ask(brain: Brain, proof: Proof) -> Answers:
-    return ask_brain(brain, proof.paths, [name for name in brain.outputs if name != "features"])
+    return ask_brain(brain, proof.paths)
 
 
 def sources(brain: Source | Sequence[Source]) -> list[Source]:

@@ -73,6 +73,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("schema_version") != 1:
         raise ExportError(f"{path} was written by a newer Ninebrains, or is damaged")
     strange = [key for key in _TEXTS if not isinstance(facts.get(key), str)]
+    strange += [] if isinstance(facts.get("brains"), list) else ["brains"]
     if strange:
         raise ExportError(f"{path} is damaged: {strange[0]} is {facts.get(strange[0])!r}")
     return dict(facts)

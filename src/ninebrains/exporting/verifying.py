@@ -9,9 +9,9 @@ from pathlib import Path
 from ninebrains.brains import Brain, load, stored_brains
 from ninebrains.errors import ExportError, NinebrainsError
 from ninebrains.exporting.answers import ask_brain
-from ninebrains.exporting.facts import file_hashes, read_facts
+from ninebrains.exporting.facts import file_hashes, read_facts, receipt_name
 from ninebrains.exporting.judging import Gate
-from ninebrains.exporting.photos import from_folder, held_out
+from ninebrains.exporting.photos import Proof, from_folder, held_out
 from ninebrains.exporting.receipt import Receipt
 from ninebrains.exporting.receipting import Artefact, make_receipt, read_receipts
 from ninebrains.exporting.target import Built
@@ -37,10 +37,10 @@ def check_files(folder: Path) -> tuple[Receipt, ...]:
     Raises:
         ExportError: a file was changed, is missing or was added since the receipt was written.
     """
-    read_facts(folder)
-    receipts = read_receipts(folder)
-    found = file_hashes(folder)
-    wanted = receipts[0].files
+    facts, receipts = read_facts(folder), read_receipts(folder)
+    found, wanted = file_hashes(folder), receipts[0].files
+    own = {receipt_name(place, "json") for place in range(len(receipts))}
+    found |= {path.name: "" for path in folder.glob("receipt*.json") if path.name not in own}
     for name in sorted(set(found) | set(wanted)):
         if found.get(name) != wanted.get(name):
             what = (
@@ -54,6 +54,11 @@ def check_files(folder: Path) -> tuple[Receipt, ...]:
                 f"{folder / name} {what}. The export was damaged or tampered with since it was "
                 "proven; export again."
             )
+    if len(receipts) != len(facts["brains"]) or any(one.files != wanted for one in receipts):
+        raise ExportError(
+            f"{folder} holds {len(receipts)} receipts of its {len(facts['brains'])} brains, or one "
+            "is of another export: they were tampered with; export again."
+        )
     if any(one.verdict == "differs" for one in receipts):
         raise ExportError(
             f"the receipt in {folder} says that the export differs from its brain. None is written "
@@ -73,42 +78,50 @@ def verify(
 
     Args:
         folder: of the export.
-        photos: folder or table; without it, the photos held out in training if a brain is given or
-            found, and otherwise only the files are checked.
-        brain: what it was made from; by default one with its graph is looked for in the store, in
-            the present folder and beside the export.
-        gate: decides the new verdict.
+        photos: folder or table; without it, the photos held out in training if a brain is given,
+            and otherwise only the files are checked.
+        brain: what it was made from, or one of those; others are looked for in the present folder,
+            beside the export and in the store.
+        gate: decides the new verdict, which may be "differs".
 
     Raises:
-        ExportError: a file was changed, or the export does not answer as its brain.
+        ExportError: a file was changed, or the export cannot be run or was made from other brains.
         DataError: there are no photos.
     """
     folder = Path(folder)
     stored = check_files(folder)
-    facts = read_facts(folder)
     if photos is None and brain is None:
         return Verified(stored)
+    graphs = [receipt.brain.graph for receipt in stored]
+    if brain is not None and brain.graph.hash not in graphs:
+        raise ExportError(
+            f"the export was made from another brain: its graph is "
+            f"{' or '.join(graph[:12] for graph in graphs)}, that of {brain.name} is "
+            f"{brain.graph.hash[:12]}"
+        )
     again = []
     for place, receipt in enumerate(stored):
-        original = brain if brain is not None and len(stored) == 1 else find(folder, receipt)
-        if original.graph.hash != receipt.brain.graph:
-            raise ExportError(
-                f"the export was made from another brain: its graph is {receipt.brain.graph[:12]}, "
-                f"that of {original.name} is {original.graph.hash[:12]}"
-            )
+        is_given = brain is not None and brain.graph.hash == receipt.brain.graph
+        original = brain if brain is not None and is_given else find(folder, receipt)
         proof = held_out(original) if photos is None else from_folder(original, Path(photos))
-        target = find_target(facts["target"])
-        outputs = [name for name in original.outputs if name != "features"]
-        made = make_receipt(
-            original,
-            Artefact(receipt.target, receipt.precision, Built(tuple(receipt.outputs)), folder),
-            proof,
-            ask_brain(original, proof.paths, outputs),
-            target.ask(folder, place, proof.paths),
-            gate or Gate(),
-        )
-        again.append(made.model_copy(update={"files": receipt.files}))
+        made = _measure(folder, place, receipt, original, proof, gate or Gate())
+        again.append(made)
     return Verified(stored, tuple(again))
+
+
+def _measure(
+    folder: Path, place: int, receipt: Receipt, brain: Brain, proof: Proof, gate: Gate
+) -> Receipt:
+    """The receipt of one brain anew."""
+    made = make_receipt(
+        brain,
+        Artefact(receipt.target, receipt.precision, Built(tuple(receipt.outputs)), folder),
+        proof,
+        ask_brain(brain, proof.paths),
+        find_target(receipt.target).ask(folder, place, proof.paths),
+        gate,
+    )
+    return made.model_copy(update={"files": receipt.files})
 
 
 def find(folder: Path, receipt: Receipt) -> Brain:
