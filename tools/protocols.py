@@ -8,9 +8,11 @@ source, so that it depends on the messages alone.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-from grpc_tools import protoc
+import grpc_tools
 
 FOLDER = Path(__file__).parents[1] / "src/ninebrains/serving/grpc/protocols"
 
@@ -18,20 +20,20 @@ FOLDER = Path(__file__).parents[1] / "src/ninebrains/serving/grpc/protocols"
 def compile_protocols(target: Path, folder: Path = FOLDER) -> None:
     """Write a FileDescriptorSet of all .proto files in a folder.
 
-    What they import of protobuf's own messages is left out: every protobuf brings its own.
+    What they import of protobuf's own messages is left out: every protobuf brings its own. The
+    compiler runs in a process of its own: beside TensorFlow's protobuf it ends the process.
     """
-    known = Path(protoc.__file__).parent / "_proto"
-    code = protoc.main(
+    known = Path(grpc_tools.__file__).parent / "_proto"
+    subprocess.run(
         [
-            "protoc",
+            *(sys.executable, "-m", "grpc_tools.protoc"),
             f"--proto_path={folder}",
             f"--proto_path={known}",
             f"--descriptor_set_out={target}",
             *sorted(file.name for file in folder.glob("*.proto")),
-        ]
+        ],
+        check=True,
     )
-    if code:
-        raise SystemExit(code)
 
 
 if __name__ == "__main__":
