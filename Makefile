@@ -57,7 +57,7 @@ imports: install
 
 unit: install clients browser
 	rm -f .coverage .coverage.*
-	NINEBRAINS_TEST_CLIENTS=needed $(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile
+	NINEBRAINS_TEST_CLIENTS=needed $(BIN)/python -m coverage run -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 	$(BIN)/python -m coverage combine --quiet
 	rm -f .coverage.*  # of processes that tests killed while these wrote
 	$(BIN)/python -m coverage report
