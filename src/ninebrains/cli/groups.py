@@ -18,7 +18,9 @@ class WithDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's context
         """Put the default command's name before words that name no other."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        needs_words = self.no_args_is_help
+        others = {*self.commands, *ctx.help_option_names}
+        if (args and args[0] not in others) or not (args or needs_words):
             args = [self.DEFAULT, *args]
         return super().parse_args(ctx, args)
 

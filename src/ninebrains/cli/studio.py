@@ -8,15 +8,28 @@ from typing import Annotated, Optional
 
 import typer
 
+from ninebrains.cli.groups import WithDefault
 from ninebrains.cli.hosts import needing_serving
 
 _VARIABLE = "NINEBRAINS_STUDIO_PASSWORD"
 
+app = typer.Typer(
+    cls=WithDefault, help="Label, train, look at errors and put brains to work in the browser."
+)
 
+
+@app.command(WithDefault.DEFAULT)
 def studio(
     project: Annotated[
         Path, typer.Argument(help="Folder of the project; made where there is none.")
     ] = Path("studio"),
+    add: Annotated[
+        Optional[list[Path]],
+        typer.Option(
+            help="Folder of photos, or a table, to begin with; it stays where it is. May be "
+            "repeated."
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than loopback need a password.")
     ] = "127.0.0.1",
@@ -62,7 +75,25 @@ def studio(
         if not no_open:
             _open(link)
 
-    run_studio(project, access, ready)
+    run_studio(project, access, ready, add or ())
+
+
+@app.command("labels")
+def labels(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    out: Annotated[
+        Optional[Path], typer.Option("--out", "-o", help="CSV file; default PROJECT/labels.csv.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an older table.")] = False,
+) -> None:
+    """Write the labels of a project as a table that `train` and `data audit` take."""
+    from ninebrains.errors import OutputError
+    from ninebrains.studio.tables import write_labels
+
+    table = out or project / "labels.csv"
+    if table.exists() and not force:
+        raise OutputError(f"{table} exists. Choose another --out, or add --force to replace it.")
+    typer.echo(f"wrote {table}: {write_labels(project, table):,} photos")
 
 
 def _password() -> str:

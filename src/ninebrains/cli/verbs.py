@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ninebrains.cli import bench, brain, data, export, feedback, keys, trunk
+from ninebrains.cli import bench, brain, data, export, feedback, keys, studio, trunk
 from ninebrains.cli.demo import demo
 from ninebrains.cli.doctor import doctor
 from ninebrains.cli.evaluate import evaluate
@@ -12,7 +12,6 @@ from ninebrains.cli.predict import predict
 from ninebrains.cli.report import report
 from ninebrains.cli.run import run
 from ninebrains.cli.serve import serve
-from ninebrains.cli.studio import studio
 from ninebrains.cli.train import train
 from ninebrains.cli.tune import tune
 from ninebrains.cli.words import SeveralWords
@@ -28,7 +27,7 @@ for verb in (train, predict, evaluate, report):
     app.command()(verb)
 app.command(cls=SeveralWords)(run)
 app.command()(serve)
-app.command()(studio)
+app.add_typer(studio.app, name="studio")
 app.add_typer(bench.app, name="bench")
 app.command()(tune)
 app.add_typer(export.app, name="export")

@@ -89,8 +89,8 @@ def open_folder(path: Path) -> Folder:
         if strange:
             raise DataError(
                 f"{path} holds other things ({len(strange)}, such as {sorted(strange)[0]!r}) and "
-                "no project. Choose a new folder for the project; photos in a folder are added "
-                "from the page."
+                "no project. The project needs a new folder of its own; to label what is in this "
+                f"one: ninebrains studio NEW-FOLDER --add {path}"
             )
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,14 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ninebrains.errors import SettingsError
+from ninebrains.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from granian.server.embed import Server
@@ -83,16 +83,22 @@ class Access:
         return False
 
 
-def run_studio(project: Path, access: Access, ready: Callable[[str, str], None]) -> None:
+def run_studio(
+    project: Path,
+    access: Access,
+    ready: Callable[[str, str], None],
+    photos: Sequence[Path] = (),
+) -> None:
     """Open a project and answer until Ctrl-C or SIGTERM.
 
     Args:
         project: its folder; made where there is none.
         access: where and for whom.
         ready: called with the address, and with the one that lets a browser in once.
+        photos: folders or tables whose photos are added first; they stay where they are.
 
     Raises:
-        DataError: it is no project, or open elsewhere.
+        DataError: it is no project, or open elsewhere; or there are no such folders.
         SettingsError: the address cannot be listened on.
     """
     from ninebrains.studio.http.app import make_app
@@ -100,6 +106,9 @@ def run_studio(project: Path, access: Access, ready: Callable[[str, str], None])
     from ninebrains.studio.http.sessions import Sessions
     from ninebrains.studio.studio import Studio
 
+    for path in photos:
+        if not path.exists():
+            raise DataError(f"there is no {path}; --add takes a folder of photos, or a table")
     studio = Studio(project)
     try:
         studio.is_shared = not access.is_local or access.password is not None
@@ -112,6 +121,8 @@ def run_studio(project: Path, access: Access, ready: Callable[[str, str], None])
     scheme = "https" if access.certificate else "http"
     url = f"{scheme}://{_in_url(access.host)}:{port}/"
     studio.claim.note(url)
+    for path in photos:
+        studio.add_folder(path.expanduser().absolute())
     app = make_app(
         studio,
         sessions,

@@ -15,6 +15,7 @@ from ninebrains.brains.manifest import name_from
 from ninebrains.errors import PhotoError
 from ninebrains.images import Limits, read_photo
 from ninebrains.studio.answers import Answers
+from ninebrains.studio.bringing.folders import open_dataset
 from ninebrains.studio.bringing.intake import Intake
 from ninebrains.studio.bringing.items import Report
 from ninebrains.studio.events import Events
@@ -174,6 +175,23 @@ class Studio:
             "before": before,
             "advice": runs[0].advice,
         }
+
+    def add_folder(self, path: Path, *, labels: bool = True, copies: bool = False) -> Job:
+        """Begin to bring in the photos of a folder or table of this machine.
+
+        Args:
+            path: as `train` takes it.
+            labels: whether to take over labels.
+            copies: whether the project gets files of its own.
+        """
+
+        def work(job: Job) -> dict[str, Any]:
+            items = open_dataset(path, self.limits, labels=labels, copy=copies)
+            report = self.intake.take(items, str(path), job)
+            self.brought(report)
+            return report.plain()
+
+        return self.jobs.start("import", f"add {path.name}", work)
 
     def brought(self, report: Report) -> None:
         """Have what was brought in looked at."""

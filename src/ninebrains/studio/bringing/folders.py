@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ninebrains.photos.dataset import Photo
 from ninebrains.studio.bringing.items import Item
 from ninebrains.studio.store.photos import Part
 
-_OWN_COLUMNS = ("path", "label", "split", "file", "sha256", "truth")
+_OWN_COLUMNS = ("path", "label", "split", "file", "name", "sha256", "truth")
 _MOST_COLUMNS = 30
 _LONGEST_VALUE = 100
 _FEEDBACK_PARTS = ("photos", "too_few", "unlabelled")
@@ -41,11 +42,13 @@ def open_dataset(
             f"the photos in {printable(str(path))} have {what}; the studio gives every photo one "
             "label. Use `ninebrains train` for them, or add the folder without labels."
         )
-    columns = _columns(path) if path.is_file() else {}
+    cells = _columns(path) if path.is_file() else {}
+    columns = {os.path.normpath(path.parent / cell): values for cell, values in cells.items()}
     yield from dataset.problems
     for photo in dataset.photos:
         item = _item(photo, limits, copy=copy, labels=labels)
-        yield _with_columns(item, {**_folder(photo), **columns.get(photo.name, {})})
+        known = columns.get(os.path.normpath(photo.path), {})
+        yield _with_columns(item, {**_folder(photo), **known})
 
 
 def open_feedback(path: Path, limits: Limits) -> Iterator[Item | Problem]:

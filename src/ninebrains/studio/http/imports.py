@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ninebrains.errors import AccessError, RequestError
 from ninebrains.serving.http.multipart import Form
-from ninebrains.studio.bringing.folders import open_dataset, open_feedback
+from ninebrains.studio.bringing.folders import open_feedback
 from ninebrains.studio.bringing.uploads import Upload, attach_columns, is_table, open_uploads
 from ninebrains.studio.http.replies import fields_of, in_thread, query_number, reply
 from ninebrains.studio.store.labels import find_label
@@ -63,12 +63,8 @@ def routes(studio: Studio) -> list[Route]:
         none = type(None)
         given = await fields_of(request, path=str, copies=(bool, none), labels=(bool, none))
         path = _own(studio, given["path"])
-        labels = given["labels"] is not False
-        items = partial(
-            open_dataset, path, studio.limits, labels=labels, copy=bool(given["copies"])
-        )
-        work = partial(_bring, studio, items, str(path))
-        return reply({"job": studio.jobs.start("import", f"add {path.name}", work).id}, 202)
+        labels, copies = given["labels"] is not False, bool(given["copies"])
+        return reply({"job": studio.add_folder(path, labels=labels, copies=copies).id}, 202)
 
     async def feedback(request: Request) -> Response:
         path = _own(studio, (await fields_of(request, path=str))["path"])

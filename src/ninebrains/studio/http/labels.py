@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ninebrains.errors import RequestError
 from ninebrains.studio.http.replies import fields_of, ids_in, in_thread, number_in, reply
 from ninebrains.studio.store import labels, steps
+from ninebrains.studio.tables import labels_table
 
 if TYPE_CHECKING:
     import sqlite3
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from ninebrains.studio.store.steps import Done
     from ninebrains.studio.studio import Studio
@@ -79,7 +81,19 @@ def routes(studio: Studio) -> list[Route]:
         work = partial(labels.remove_label, label=number_in(request))
         return reply((await in_thread(studio.change, work)).plain())
 
+    async def table(_request: Request) -> Response:
+        data = await in_thread(_table, studio)
+        return Response(
+            data,
+            media_type="text/csv; charset=utf-8",
+            headers={
+                "cache-control": "no-store",
+                "content-disposition": 'attachment; filename="labels.csv"',
+            },
+        )
+
     return [
+        Route("/api/labels.csv", table, methods=["GET"]),
         Route("/api/label", label, methods=["POST"]),
         Route("/api/accept", accept, methods=["POST"]),
         Route("/api/photos/remove", remove, methods=["POST"]),
@@ -101,6 +115,13 @@ def _suggested(studio: Studio, ids: list[int]) -> list[int]:
     rows = answers.rows_of(np.array(ids, np.int64))
     found: list[int] = np.where(rows >= 0, answers.top[rows], 0).tolist()
     return found
+
+
+def _table(studio: Studio) -> bytes:
+    """All labels, with paths only for those who sit at this machine."""
+    spell = None if studio.is_shared else os.fspath
+    with studio.database.reading() as connection:
+        return labels_table(connection, studio.folder, spell)[0]
 
 
 def _again(step: object, connection: sqlite3.Connection) -> Done:

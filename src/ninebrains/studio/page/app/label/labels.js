@@ -50,6 +50,11 @@ export function makeLabels(give) {
     make("button", { type: "submit" }, "Add"),
   );
   const hint = make("p.soft.small");
+  const table = make(
+    "a.soft.small",
+    { href: "/api/labels.csv", download: "labels.csv", id: "labels-table" },
+    "Download as a table",
+  );
   const paint = () => {
     const most = Math.max(1, ...project.labels.map((each) => each.count));
     fill(list, ...project.labels.map((each, place) => row(each, place, most, give)));
@@ -57,10 +62,11 @@ export function makeLabels(give) {
       ? ""
       : "A label says what a photo shows, such as “cat” or “dog”. Make at least two.";
     hint.hidden = !hint.textContent;
+    table.hidden = !project.labels.some((each) => each.count);
   };
   const ends = ["labels", "counts", "view"].map((topic) => follow(topic, paint));
   paint();
-  const element = make("div", {}, hint, list, form);
+  const element = make("div", {}, hint, list, form, table);
   return { element, end: () => ends.forEach((end) => end()) };
 }
 
