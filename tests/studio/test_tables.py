@@ -1,7 +1,7 @@
 """Labels leave a project as a table that `train` takes, to the same brain."""
 
 import csv
-import os
+from pathlib import Path
 
 import pytest
 
@@ -40,10 +40,10 @@ def test_a_studio_begins_with_photos_and_its_table_trains_the_same_brain(
     assert {(row["label"], row["split"]) for row in rows} >= {("cat", "train"), ("dog", "train")}
     (new,) = [row for row in rows if row["name"] == "a, b.jpg"]
     assert (page.project / new["path"]).read_bytes() == jpeg("cat", 900)
-    assert not os.path.isabs(new["path"])
+    assert not Path(new["path"]).is_absolute()
     downloaded = list(csv.DictReader(sent.text.splitlines()))
     assert [row["sha256"] for row in downloaded] == [row["sha256"] for row in rows]
-    assert all(os.path.isfile(row["path"]) for row in downloaded)
+    assert all(Path(row["path"]).is_file() for row in downloaded)
     monkeypatch.setenv("NINEBRAINS_HOME", str(studio_home))
     trained = fit(page.project / "labels.csv", name="pets").brain
     run = told["run"]["id"]
@@ -62,7 +62,7 @@ def test_a_shared_studio_tells_no_paths_of_its_machine(open_page, photos, tmp_pa
 
 def test_what_was_brought_from_a_table_keeps_its_other_columns(open_page, photos, tmp_path):
     table = tmp_path / "table.csv"
-    where = [photos / "cat" / name for name in sorted(os.listdir(photos / "cat"))[:3]]
+    where = sorted((photos / "cat").iterdir())[:3]
     lines = [f"{path},{'cat' if n else ''},{n}" for n, path in enumerate(where)]
     table.write_text("\n".join(["path,label,camera", *lines]))
     page = open_page(tmp_path / "pets")
@@ -70,7 +70,7 @@ def test_what_was_brought_from_a_table_keeps_its_other_columns(open_page, photos
     write_labels(page.project, tmp_path / "out.csv")  # while it is open
     rows = rows_of(tmp_path / "out.csv")
     assert [(row["label"], row["camera"]) for row in rows] == [("cat", "1"), ("cat", "2")]
-    assert all(os.path.isabs(row["path"]) for row in rows)
+    assert all(Path(row["path"]).is_absolute() for row in rows)
 
 
 def test_mistakes_are_told(open_page, tmp_path, ninebrains):
