@@ -33,18 +33,21 @@ class Gate:
     ) -> tuple[Verdict, tuple[str, ...]]:
         """The verdict on what was measured, and sentences that say why.
 
-        An export in floats must give the same answers, and so must one in 8 bits whose scores
-        hardly move. Other exports in 8 bits may answer differently as long as they are not worse:
-        what they lose must not be over the limit, and its interval tells whether the photos suffice
-        to be sure of that.
+        An export in floats must give the same answers. One in 8 bits whose scores hardly move
+        agrees if it does so too. Other exports in 8 bits may answer differently as long as they are
+        not worse: what they lose must not be over the limit, and its interval tells whether the
+        photos suffice to be sure of that.
         """
-        moves = quality is None or quality.measure == "mean absolute error"
-        moves = moves or agreement.largest_difference > NEGLIGIBLE
         by_agreement = self._by_agreement(precision, agreement, compared)
         if precision in ("fp32", "fp16") or quality is None:
             return by_agreement
-        if not moves and by_agreement[0] != "differs":
+        is_score = quality.measure != "mean absolute error"
+        hardly_moves = is_score and agreement.largest_difference <= NEGLIGIBLE
+        if hardly_moves and by_agreement[0] != "differs":
             return by_agreement
+        return self._by_loss(agreement, quality)
+
+    def _by_loss(self, agreement: Agreement, quality: Quality) -> tuple[Verdict, tuple[str, ...]]:
         lost, points = quality.lost, f"{100 * self.lost:g} points"
         if self.lost == 0.01:
             points = "1 point"
