@@ -14,7 +14,6 @@ from tests.bridging.keras_networks import pixels
 keras = pytest.importorskip("keras")
 h5py = pytest.importorskip("h5py")
 layers = keras.layers
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,6 @@ TRUNKS = {
 }
 
 
-# Keras 3.15 on TensorFlow 2.21 reads variables in a way that NumPy 2 warns of.
-READS_VARIABLES = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 IMAGENET = InputOverrides(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), color="rgb")
 
 
@@ -74,7 +72,6 @@ def test_a_brain_becomes_layers_and_operations_and_no_transpose_but_the_last(sma
     assert model.input.shape == (None, *small_brain.contract.shape)
 
 
-@READS_VARIABLES
 def test_what_is_saved_is_loaded_in_safe_mode_and_answers_the_same(
     small_brain, small_pixels, tmp_path
 ):
@@ -229,7 +226,6 @@ def test_mobilenet_answers_the_same_on_real_photos(shared):
     compare(unpack(trunk.graph), pixels)
 
 
-@READS_VARIABLES
 def test_a_keras_network_comes_back_from_onnx_with_the_same_answers(shared):
     import keras
 

@@ -8,7 +8,6 @@ from ninebrains.trunks.keras_families import keras_normalisation
 from tests.bridging.keras_networks import check_same, operators, pixels, settle_at_random
 
 pytest.importorskip("keras")
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 # Family: side, how photos are prepared, operators that are left with how many at most.
 FAMILIES = {

@@ -10,7 +10,6 @@ from tests.bridging.keras_networks import check_same, operators, pixels, run, se
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 
 def classifier(*middle, shape=(12, 10, 3)):

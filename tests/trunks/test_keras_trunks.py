@@ -15,7 +15,6 @@ from tests.bridging.keras_networks import settle_at_random
 
 keras = pytest.importorskip("keras")
 layers, applications = keras.layers, keras.applications
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 MEAN_STD = InputOverrides(mean=(0.5,) * 3, std=(0.5,) * 3)
 
