@@ -1,5 +1,6 @@
 """Fixtures for every test: a home of its own, a small trunk, and the shared photos."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,18 @@ def home(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("NINEBRAINS_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own():
+    """What a test makes this process log, and where to, ends with it."""
+    loggers = [logging.getLogger(name) for name in ("", "ninebrains", "granian.access", "_granian")]
+    before = [(one.level, one.handlers[:], one.propagate) for one in loggers]
+    yield
+    for logger, (level, handlers, propagate) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.propagate = propagate
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Exports to OpenVINO: what they answer, and that nobody is told of them."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -59,6 +60,17 @@ def test_the_network_answers_like_the_brain(brain, pixels, exports, how):
     assert same.mean() >= AGREEMENT[how]
     if how == "fp32":
         np.testing.assert_allclose(given["heatmap"], wanted["heatmap"], atol=1e-3)
+
+
+def test_logging_stays_as_it_was(brain, pixels, tmp_path):
+    """The quantiser's own way to be quiet would silence everybody's handlers."""
+    handler = logging.StreamHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        target("openvino").build(Job((brain,), "int8-weights", pixels), tmp_path)
+        assert handler.level == logging.NOTSET
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def test_smaller_numbers_make_smaller_files(exports):

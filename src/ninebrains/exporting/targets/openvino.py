@@ -184,13 +184,24 @@ def _with_small_weights(network: Any) -> Any:  # noqa: ANN401 - openvino's types
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[Any]:
-    """NNCF, whose progress and advice would go to standard output, which is for results."""
-    import_openvino()
-    with contextlib.redirect_stdout(io.StringIO()):
-        import nncf
+    """NNCF, whose progress and advice would go to standard output, which is for results.
 
-        nncf.set_log_level(logging.ERROR)
-        yield nncf
+    Its own way to be quiet silences handlers of the whole process too, and it makes later loggers
+    of everybody its own kind.
+    """
+    import_openvino()
+    kind, logger = logging.getLoggerClass(), logging.getLogger("nncf")
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            import nncf
+        finally:
+            logging.setLoggerClass(kind)
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield nncf
+        finally:
+            logger.setLevel(level)
 
 
 TARGET: Target = OpenVinoTarget()
