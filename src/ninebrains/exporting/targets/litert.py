@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from ninebrains.brains import Brain
 from ninebrains.brains.graph import unpack
-from ninebrains.bridging.backend import import_tensorflow
 from ninebrains.exporting.answers import Answers
 from ninebrains.exporting.describing import contract_in_words
 from ninebrains.exporting.litert.mending import EFFORTS, mend
 from ninebrains.exporting.litert.metadata import Model, Tensor
+from ninebrains.exporting.requiring import require_package
 from ninebrains.exporting.running import ask_runner
 from ninebrains.exporting.target import Built, Job, Precision, Target
 from ninebrains.places import write_bytes
@@ -65,7 +65,7 @@ class LitertTarget:
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
         """TensorFlow converts, whatever the precision."""
-        import_tensorflow()
+        require_package("tensorflow", "keras", "an export to LiteRT")
 
     def build(self, job: Job, folder: Path) -> Built:
         """One flatbuffer with metadata and labels inside."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ninebrains.brains.graph import unpack
-from ninebrains.bridging.backend import import_tensorflow
 from ninebrains.errors import BrainError
 from ninebrains.exporting.answers import Answers
+from ninebrains.exporting.requiring import require_package
 from ninebrains.exporting.running import ask_runner
 from ninebrains.exporting.target import Built, Job, Precision, Target
 
@@ -42,7 +42,7 @@ class SavedModelTarget:
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
         """TensorFlow writes it, whatever the precision."""
-        import_tensorflow()
+        require_package("tensorflow", "keras", "an export to TensorFlow")
 
     def build(self, job: Job, folder: Path) -> Built:
         """The folder `1`, a version as TensorFlow Serving wants it."""
