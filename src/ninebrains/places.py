@@ -6,6 +6,7 @@ which is how servers, containers and tests get a place of their own.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -113,39 +114,52 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
-        raise OutputError(
-            f"could not write {path}: {error.strerror or error}. Nothing was changed; "
-            "free some space or choose another place."
-        ) from error
+        raise unwritten(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def unwritten(path: Path, error: OSError) -> OutputError:
+    """What to raise where a file or folder could not be written, and nothing was."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "free some space or choose another place" if is_full else "choose another place"
+    return OutputError(
+        f"could not write {path}: {error.strerror or error}. Nothing was changed; {advice}."
+    )
+
+
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give an empty hidden neighbour of `path` to be filled, and put it in the place of `path`.
 
     A reader sees the old folder or the whole new one, never a part; a killed writer leaves the old
     folder, and a failure inside leaves nothing else behind.
 
+    Args:
+        path: of the folder.
+        overwrite: whether a folder that is there, or appears meanwhile, may be replaced; an empty
+            one always may.
+
     Raises:
-        OutputError: it cannot be written (no permission, disk full).
+        OutputError: it cannot be written (no permission, disk full), or is there already.
     """
     temporary: Path | None = None
     try:
+        with suppress(FileNotFoundError):
+            path.lstat()  # names that cannot be fail before all the work
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix = f".{path.name[:80]}."
         _remove_abandoned(path.parent, prefix)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix, suffix=".tmp"))
         yield temporary
         _make_readable(temporary)
-        _swap_folders(temporary, path)
+        if overwrite:
+            _swap_folders(temporary, path)
+        else:
+            _put_new(temporary, path)
     except OSError as error:
-        raise OutputError(
-            f"could not write {path}: {error.strerror or error}. Nothing was changed; "
-            "free some space or choose another place."
-        ) from error
+        raise unwritten(path, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -164,6 +178,24 @@ def _make_readable(folder: Path) -> None:
     probe.mkdir()
     folder.chmod(probe.stat().st_mode & 0o777)
     probe.rmdir()
+
+
+def _put_new(new: Path, path: Path) -> None:
+    """Put `new` at `path` where nothing is yet, or an empty folder.
+
+    Raises:
+        OutputError: somebody was faster.
+    """
+    with suppress(OSError):
+        path.rmdir()  # an empty one, which some systems rename nothing over
+    try:
+        new.rename(path)
+    except OSError as error:
+        if not os.path.lexists(path):
+            raise
+        raise OutputError(
+            f"{path} has appeared meanwhile and was left alone; choose another name"
+        ) from error
 
 
 def _swap_folders(new: Path, path: Path) -> None:

@@ -80,10 +80,14 @@ def test_flat_heat_maps_have_no_correlation():
     assert found[1] == pytest.approx(-1.0)
 
 
-def agreement(same, largest=0.1):
+def agreement(same, largest=0.1, none=None):
     share = Estimate(value=same, low=max(0.0, same - 0.01), high=min(1.0, same + 0.01))
     return Agreement(
-        same=share, largest_difference=largest, mean_difference=0.01, num_disagreements=0
+        same=share,
+        largest_difference=largest,
+        mean_difference=0.01,
+        unfamiliar_same=none,
+        num_disagreements=0,
     )
 
 
@@ -99,6 +103,9 @@ def quality(value, low, high):
         ("fp32", agreement(1.0), None, 200, "agrees"),
         ("fp32", agreement(0.98), None, 200, "differs"),
         ("fp16", agreement(1.0), None, 20, "too few photos to tell"),
+        ("fp32", agreement(1.0, none=0.995), None, 200, "agrees"),
+        ("fp32", agreement(1.0, none=0.9), None, 200, "differs"),
+        ("int8", agreement(1.0, none=0.9), quality(0.0, -0.005, 0.009), 900, "agrees"),
         ("int8", agreement(0.9), quality(0.0, -0.005, 0.009), 900, "agrees"),
         ("int8", agreement(0.97), quality(0.005, -0.01, 0.02), 200, "too few photos to tell"),
         ("int8", agreement(0.97), quality(0.011, -0.01, 0.02), 200, "differs"),
@@ -114,5 +121,22 @@ def test_the_gate(precision, agreed, lost, compared, verdict):
     found, reasons = Gate().judge(precision, agreed, lost, compared)
     assert found == verdict
     assert reasons
+    apart = agreed.unfamiliar_same is not None and agreed.unfamiliar_same < 0.99
+    assert any("none of these" in reason for reason in reasons) == apart
     assert Gate().passes(found) == (verdict != "differs")
     assert Gate(is_strict=True).passes(found) == (verdict == "agrees")
+
+
+@pytest.mark.parametrize(
+    ("compared", "lost", "limit", "said"),
+    [
+        (200, quality(0.0, -0.02, 0.02), 0.01, "About 800 labelled photos"),
+        (100, quality(-0.02, -0.05, 0.025), 0.01, "About 3,000 labelled photos"),
+        (200, quality(0.0095, -0.02, 0.03), 0.01, "only a great many photos"),
+        (200, quality(-0.02, -0.05, 0.01), 0.0, "No number of photos"),
+    ],
+)
+def test_how_many_photos_would_tell_follows_from_those_that_did_not(compared, lost, limit, said):
+    verdict, reasons = Gate(lost=limit).judge("int8", agreement(0.97), lost, compared)
+    assert verdict == TOO_FEW
+    assert said in reasons[-1]

@@ -14,7 +14,7 @@ import pytest
 import ninebrains as nb
 from ninebrains.brains import load, new_key, sign
 from ninebrains.errors import BrainError, DataError, ExportError, OutputError
-from ninebrains.exporting import ExportRecipe, Gate, export
+from ninebrains.exporting import ExportRecipe, Gate, export, verify
 from ninebrains.exporting.facts import file_hashes
 from ninebrains.exporting.receipting import read_receipts
 from tests.making import jpeg, write_photos
@@ -228,14 +228,35 @@ def test_a_folder_that_is_there_is_never_lost(brain, tmp_path):
     older = export(brain, "onnx", tmp_path / "export").folder
     with pytest.raises(OutputError, match="--force"):
         export(brain, "onnx", older)
+    (older / ".DS_Store").write_bytes(b"put there by a system")
     newer = export(brain, "onnx", older, precision="fp16", force=True)
     assert read_receipts(older) == (newer.receipt,)
+    (older / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"such as 'notes\.txt'; it is left alone"):
+        export(brain, "onnx", older, force=True)
+    assert (older / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_that_appears_meanwhile_is_never_lost(brain, tmp_path):
+    folder = tmp_path / "out"
+
+    def tell(line):
+        if line.startswith("comparing"):
+            folder.mkdir()
+            (folder / "thesis.txt").write_text("mine")
+
+    with pytest.raises(OutputError, match="has appeared meanwhile"):
+        export(brain, "onnx", folder, tell=tell)
+    assert not [path for path in tmp_path.iterdir() if path.name[0] == "."]
+    assert (folder / "thesis.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
         ({"to": "toaster"}, BrainError, "no target 'toaster'"),
+        ({"to": "tflite"}, BrainError, "Is litert meant?"),
+        ({"to": "openvino_"}, BrainError, "Is openvino meant?"),
         ({"precision": "int4"}, BrainError, "'int4'; expected one of fp32"),
         ({"photos": "nowhere"}, DataError, "nowhere"),
         ({"recipe": ExportRecipe(opset=3)}, BrainError, "operator set 3; expected 13"),
@@ -249,6 +270,24 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     with pytest.raises(error, match=said):
         export(brain, options.pop("to"), tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_cannot_be_is_said_before_the_work(brain, tmp_path):
+    told = []
+    for name in ("x" * 300, "file/out"):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(OutputError, match="choose another place"):
+            export(brain, "onnx", tmp_path / name, tell=told.append)
+    assert told == []
+
+
+def test_a_receipt_tells_the_memory_of_the_export_not_of_who_made_it(brain, tmp_path):
+    held = np.ones(400_000_000, np.int8)  # 381 MiB, all of them touched
+    receipt = export(brain, "onnx", tmp_path / "large").receipt
+    del held
+    assert receipt.cost.memory_mib < 300
+    again = verify(tmp_path / "large", brain=brain).again[0]
+    assert again.cost.model_bytes == receipt.cost.model_bytes
 
 
 def test_a_brain_from_elsewhere_needs_photos(brain, home, tmp_path):

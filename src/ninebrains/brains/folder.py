@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ninebrains.brains.late import Buffer
-from ninebrains.errors import OutputError
-from ninebrains.places import replacing_folder, write_bytes
+from ninebrains.places import replacing_folder, unwritten, write_bytes
 
 
 def write_folder(path: Path, contents: Mapping[str, Buffer]) -> None:
@@ -23,10 +22,7 @@ def write_folder(path: Path, contents: Mapping[str, Buffer]) -> None:
         if _replace_manifest_only(path, contents):
             return
     except OSError as error:
-        raise OutputError(
-            f"could not write {path}: {error.strerror or error}. Nothing was changed; "
-            "free some space or choose another place."
-        ) from error
+        raise unwritten(path, error) from error
     with replacing_folder(path) as temporary:
         for name, data in contents.items():
             write_bytes(temporary / name, bytes(data))

@@ -100,7 +100,7 @@ def export(
     lost = share(max_drop or "1%", "--max-drop")
     gate = Gate(agreement=least_agreement, lost=lost, is_strict=strict)
     stem = name_from(Path(brains[0]).name.removesuffix(".brain").replace("@", "-"))
-    if max_ms is not None or max_mb is not None or runtime or trunk or plot:
+    if max_ms is not None or max_mb is not None or runtime or trunk:
         from ninebrains.cli.budgets import Asked, export_within
         from ninebrains.exporting.choosing import Budget, Scope
 
@@ -116,6 +116,11 @@ def export(
             Asked(plot=plot, force=force, as_json=as_json),
         )
         return
+    if plot is not None:
+        raise ExportError(
+            "--plot draws what was measured to choose from, and nothing is to be chosen; add "
+            "--max-ms, --max-mb, --runtime or --trunk"
+        )
     if to is None:
         raise ExportError(
             "say where to with --to onnx, litert, saved_model, openvino, coreml or web; or give a "
@@ -201,7 +206,7 @@ def share(text: str, option: str) -> float:
         value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
     except ValueError:
         value = -1.0
-    if not 0.0 <= value < 1.0:
+    if not 0.0 <= value <= 1.0:
         raise ExportError(f"{option} is a share such as 1% or 0.01, not {text!r}")
     return value
 

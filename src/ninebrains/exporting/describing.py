@@ -97,6 +97,10 @@ def summary(receipt: Receipt) -> Iterator[str]:
             f"{receipt.photos.source}; scores differ by {agreement.largest_difference:.2g} at most "
             f"and {agreement.mean_difference:.2g} on average."
         )
+    if receipt.photos.failed:
+        one = next(iter(receipt.photos.failed))
+        num = len(receipt.photos.failed)
+        yield f"{num} of {receipt.photos.asked} photos could not be compared, such as {one}."
     if quality is not None and quality.measure != "mean absolute error":
         yield (
             f"{quality.measure.capitalize()} {quality.export.value:.1%} (95 %: "

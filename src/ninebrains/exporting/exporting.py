@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ninebrains.brains import Brain, load
-from ninebrains.errors import BrainError, OutputError
+from ninebrains.errors import BrainError, ExportError, OutputError
 from ninebrains.exporting.answers import Answers, ask_brain
-from ninebrains.exporting.facts import FACTS
+from ninebrains.exporting.facts import FACTS, file_hashes
 from ninebrains.exporting.judging import Gate
 from ninebrains.exporting.making import Work, make
 from ninebrains.exporting.photos import Proof, calibration_photos, from_folder, held_out
 from ninebrains.exporting.receipt import Receipt
+from ninebrains.exporting.receipting import read_receipts
 from ninebrains.exporting.recording import record
 from ninebrains.exporting.target import Precision, Target
 from ninebrains.exporting.targets import target as find_target
@@ -88,7 +89,7 @@ def export(
         precision: `fp32`, `fp16`, `int8-weights` or `int8`; the target's usual one by default.
         photos: folder or table to prove it on, instead of the photos held out in training.
         recipe: calibration, gate and the few other choices.
-        force: replace an older export in `folder`.
+        force: replace an older export in `folder`, unless something else is in it too.
         tell: called with a line on what is done now.
 
     Returns:
@@ -115,7 +116,8 @@ def export(
     target.require(chosen)
     brains = tuple(one if isinstance(one, Brain) else load(one) for one in sources(brain))
     _check_brains(brains, target)
-    with replacing_folder(folder) as temporary:  # first, to know that it can be written
+    # First, to know that it can be written.
+    with replacing_folder(folder, overwrite=force) as temporary:
         proofs = tuple(_proof(one, photos) for one in brains)
         calibration = None
         if chosen == "int8":
@@ -211,17 +213,40 @@ def check_room(folder: Path, *, force: bool) -> None:
         return
     if not folder.is_dir() or folder.is_symlink():
         raise OutputError(f"{folder} is there and is no folder; choose another name.")
-    is_empty = next(folder.iterdir(), None) is None
-    if is_empty or (force and (folder / FACTS).is_file()):
+    if next(folder.iterdir(), None) is None:
         return
     if force:
-        raise OutputError(
-            f"{folder} is a folder and no export; it is left alone. Choose another name."
-        )
+        _check_replaceable(folder)
+        return
     raise OutputError(
         f"{folder} exists. Choose another name, or add --force (in Python force=True) to replace "
         "an older export."
     )
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to replace what is no export, or holds something of the user's beside it.
+
+    Raises:
+        OutputError: naming it.
+    """
+    if not (folder / FACTS).is_file():
+        raise OutputError(
+            f"{folder} is a folder and no export; it is left alone. Choose another name."
+        )
+    try:
+        known, found = read_receipts(folder)[0].files, file_hashes(folder)
+    except ExportError as error:
+        raise OutputError(
+            f"{folder} is no export that can be read, so what else is in it is not known; it is "
+            f"left alone. Remove it yourself, or choose another name. ({error})"
+        ) from error
+    strange = sorted(set(found) - set(known))
+    if strange:
+        raise OutputError(
+            f"{folder} holds {len(strange)} files that are not of the export, such as "
+            f"{strange[0]!r}; it is left alone. Move them away, or choose another name."
+        )
 
 
 def _proof(brain: Brain, photos: str | os.PathLike[str] | None) -> Proof:

@@ -16,6 +16,7 @@ from ninebrains.exporting.target import Precision
 
 FACTS, LABELS, README = "export.json", "labels.txt", "README.md"
 _RECEIPTS = re.compile(r"receipt(-\d+)?\.json")
+_OF_SYSTEMS = (".DS_Store", "Thumbs.db")  # put beside files by whoever looks into a folder
 _LARGEST_FACTS = 64 * 1024 * 1024
 _TEXTS = ("name", "version", "graph", "target", "precision", "task")
 
@@ -82,7 +83,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 (hex) of every file below an export's folder, by relative name.
 
-    Only `receipt.json`, which holds them, is left out.
+    Only receipts in JSON, which hold them, are left out, and what systems put into folders.
 
     Raises:
         ExportError: there is a link or something else that is no plain file.
@@ -96,7 +97,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
         for name in names:
             path = Path(root, name)
             relative = path.relative_to(folder).as_posix()
-            if not _RECEIPTS.fullmatch(relative):
+            if not _RECEIPTS.fullmatch(relative) and name not in _OF_SYSTEMS:
                 with path.open("rb") as file:
                     found[relative] = hashlib.file_digest(file, "sha256").hexdigest()
     return dict(sorted(found.items()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 
 from ninebrains.brains.manifest import Estimate
@@ -45,9 +45,11 @@ class Gate:
         hardly_moves = is_score and agreement.largest_difference <= NEGLIGIBLE
         if hardly_moves and by_agreement[0] != "differs":
             return by_agreement
-        return self._by_loss(agreement, quality)
+        return self._by_loss(agreement, quality, compared)
 
-    def _by_loss(self, agreement: Agreement, quality: Quality) -> tuple[Verdict, tuple[str, ...]]:
+    def _by_loss(
+        self, agreement: Agreement, quality: Quality, compared: int
+    ) -> tuple[Verdict, tuple[str, ...]]:
         lost, points = quality.lost, f"{100 * self.lost:g} points"
         if self.lost == 0.01:
             points = "1 point"
@@ -63,20 +65,21 @@ class Gate:
                 f"{100 * self.lost:g} % at most is allowed. The same value, within a twentieth of "
                 f"the brain's usual error, is given for {agreement.same.value:.0%} of the photos."
             )
+        none = _said_of_none(agreement, self.agreement)
         if lost.value > self.lost:
-            return "differs", (said,)
+            return "differs", (said, *none)
         if lost.high > self.lost:
-            return "too few photos to tell", (said, _how_many(lost.value, self.lost))
-        return "agrees", (said,)
+            return "too few photos to tell", (said, *none, _how_many(lost, self.lost, compared))
+        return "agrees", (said, *none)
 
     def _by_agreement(
         self, precision: Precision, agreement: Agreement, compared: int
     ) -> tuple[Verdict, tuple[str, ...]]:
-        same = agreement.same
-        said = [_said(same, compared, self.agreement)]
+        same, none = agreement.same, _said_of_none(agreement, self.agreement)
+        said = [_said(same, compared, self.agreement), *none]
         if precision not in ("fp32", "fp16") and agreement.largest_difference > NEGLIGIBLE:
             said.append("The photos have no labels, so what it loses in accuracy is not known.")
-        if same.value < self.agreement:
+        if same.value < self.agreement or none:
             return "differs", tuple(said)
         if compared < FEW_PHOTOS:
             said.append(f"{compared} photos are few; {FEW_PHOTOS} at least are needed to tell.")
@@ -95,18 +98,22 @@ def _said(same: Estimate, compared: int, asked: float) -> str:
     )
 
 
-def _how_many(value: float, limit: float) -> str:
+def _said_of_none(agreement: Agreement, asked: float) -> tuple[str, ...]:
+    """A sentence where the two part on what is none of the labels."""
+    same = agreement.unfamiliar_same
+    if same is None or same >= asked:
+        return ()
+    return (f'Both say alike whether a photo is "none of these" on {same:.2%} only.',)
+
+
+def _how_many(lost: Estimate, limit: float, compared: int) -> str:
     """How many photos would tell, if what they show stays as it is; a rough figure."""
-    room = limit - max(value, 0.0)
+    room, half = limit - max(lost.value, 0.0), lost.high - lost.value
     if room <= 0.1 * limit:
+        if lost.value <= 0.0:
+            return "No number of photos could prove a loss of nothing; allow a little."
         return "The loss is so near the limit that only a great many photos could tell."
-    # Of a loss by chance alone: about as many photos change for the better as for the worse.
-    needed = next(n for n in _round_numbers() if 1.96 * (2.0 / n / n + limit / n) ** 0.5 < room)
-    return f"About {needed} labelled photos would tell."
-
-
-def _round_numbers() -> Iterator[int]:
-    size = 100
-    while True:
-        yield from (size, 2 * size, 3 * size, 5 * size)
-        size *= 10
+    # Intervals narrow with the root of the number of photos.
+    needed = compared * (half / room) ** 2
+    digits = len(str(int(needed))) - 1
+    return f"About {math.ceil(needed / 10**digits) * 10**digits:,} labelled photos would tell."

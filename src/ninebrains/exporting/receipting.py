@@ -15,7 +15,7 @@ from ninebrains.brains import Brain
 from ninebrains.brains.file import contents_of
 from ninebrains.errors import ExportError
 from ninebrains.exporting.answers import Answers
-from ninebrains.exporting.facts import receipt_name
+from ninebrains.exporting.facts import README, receipt_name
 from ninebrains.exporting.judging import Gate
 from ninebrains.exporting.measuring import bring_together, measure_agreement, measure_quality
 from ninebrains.exporting.photos import Proof
@@ -144,7 +144,8 @@ def _tries(tries: int) -> Iterator[str]:
 
 def _cost(brain: Brain, folder: Path, ours: Answers, theirs: Answers | None) -> Cost:
     timed = theirs is not None and len(theirs.ms) > 0
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    told = {README, *(path.name for path in folder.glob("receipt*.*"))}
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in told]
     return Cost(
         brain_ms=float(np.median(ours.ms)) if len(ours.ms) else None,
         export_ms=float(np.median(theirs.ms)) if timed and theirs else None,

@@ -41,7 +41,8 @@ _WHOLE = (
     "microcontrollers need; an answer's float is (number - zero point) * scale."
 )
 _LEFT_OUT = (
-    "The outputs features and unfamiliar are left out: their small differences are lost in 8 bits."
+    "The outputs features and unfamiliar are left out: their small differences are lost in 8 bits. "
+    'So it never says "none of these", as the brain does of photos unlike all it learnt from.'
 )
 _NOTES: dict[Precision, tuple[str, ...]] = {
     "fp32": (),
