@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import lru_cache
-from importlib import resources
-from typing import TYPE_CHECKING
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ninebrains.serving.drift import VersionReport
+from ninebrains.reporting.pages import render_page
+from ninebrains.serving.drift import VersionReport, charts, drift, measures
 from ninebrains.serving.host import Host
 from ninebrains.serving.http.openapi import Described, Json, json_reply, object_of
-
-if TYPE_CHECKING:
-    import jinja2
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
@@ -98,37 +93,12 @@ def _page(host: Host, name: str | None) -> str:
     if name is None and len(names) == 1:
         name = names[0]
     reports = _reports(host, name)
-    template = _environment().get_template("drift.html.j2")
-    return template.render(name=name, reports=reports, is_part=len(names) > 1)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    from ninebrains.photos import printable, shortened
-    from ninebrains.reporting import wording
-    from ninebrains.serving.drift import charts, drift, measures
-
-    places = {
-        "drift.html.j2": resources.files("ninebrains.serving.http") / "templates",
-        "style.css": resources.files("ninebrains.reporting") / "templates",
-    }
-
-    def load(name: str) -> str:
-        return places[name].joinpath(name).read_text("utf-8")
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        printable=printable, shortened=shortened, percent=wording.percent, count=wording.count
-    )
-    environment.globals.update(
+    return render_page(
+        "drift.html.j2",
+        "ninebrains.serving.http",
+        name=name,
+        reports=reports,
+        is_part=len(names) > 1,
         charts=charts,
         stability=measures.population_stability,
         report_widest=_widest,
@@ -137,9 +107,7 @@ def _environment() -> jinja2.Environment:
         first=drift.FIRST,
         words=_WORDS,
         meanings=_MEANINGS,
-        style=environment.get_template("style.css").render(),
     )
-    return environment
 
 
 def _widest(report: VersionReport) -> float:
