@@ -21,7 +21,7 @@ def ask(host, number):
 
 def give(host, prediction):
     said = {"prediction_id": prediction, "label": "sofa"}
-    return httpx.post(f"{host}/feedback", json=said, timeout=3)
+    return httpx.post(f"{host}/feedback", json=said, timeout=20)
 
 
 def test_no_feedback_is_lost_when_workers_are_killed(tmp_path):
