@@ -260,6 +260,15 @@ def test_deadlines_fail_in_their_order_whenever_they_were_set(make):
         assert order == [20, 40, 60]
 
 
+def test_an_answer_after_the_deadline_is_none_also_before_the_clock_looks(make):
+    scheduler = make()
+    for _ in range(200):
+        ticket = scheduler.admit(flow=1, deadline_ms=1e-6)
+        ticket.succeed("late")
+        with pytest.raises(DeadlineError):
+            ticket.future.result(SOON)
+
+
 @pytest.mark.parametrize("deadline_ms", [float("nan"), float("inf"), "soon", True])
 def test_a_deadline_that_is_no_number_is_refused(make, deadline_ms):
     with pytest.raises(BrainError, match="number of milliseconds"):

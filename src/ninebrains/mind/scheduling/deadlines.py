@@ -10,7 +10,6 @@ import time
 import weakref
 from typing import Any
 
-from ninebrains.errors import DeadlineError
 from ninebrains.mind.scheduling.tickets import Ticket
 
 _FEW = 64
@@ -67,7 +66,7 @@ class Clock:
                     self._wakes_at = -math.inf
                     due = self._due()
             while due:
-                _expire(due.pop())
+                due.pop().expire()
 
     def _due(self) -> list[Ticket[Any]]:
         now = time.monotonic()
@@ -91,15 +90,3 @@ def _seconds_to(moment: float) -> float | None:
     if moment == math.inf:
         return None
     return min(max(0.0, moment - time.monotonic()), threading.TIMEOUT_MAX)
-
-
-def _expire(ticket: Ticket[Any]) -> None:
-    assert ticket.deadline is not None
-    allowed = 1e3 * (ticket.deadline - ticket.submitted)
-    ticket.fail(
-        DeadlineError(
-            f"not answered within {allowed:.0f} ms, the deadline that was given. Give requests "
-            "more time, send fewer at once, or use fewer or smaller brains"
-        ),
-        "expired",
-    )

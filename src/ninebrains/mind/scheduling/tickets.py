@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from ninebrains.errors import DeadlineError
 
 if TYPE_CHECKING:
     from ninebrains.mind.scheduling.lanes import Item, Lane
@@ -120,9 +123,24 @@ class Ticket(Generic[R]):
         return self._close(self, outcome)
 
     def succeed(self, value: R) -> None:
-        """Answer the request; without effect if it is over. Runs the future's callbacks."""
-        if self.claim("answered"):
+        """Answer the request; without effect if it is over. Runs the future's callbacks.
+
+        An answer after the deadline is none, also where the clock has not looked since.
+        """
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            self.expire()
+        elif self.claim("answered"):
             self._settle(value, None)
+
+    def expire(self) -> None:
+        """Fail the request, whose deadline has passed; without effect if it is over."""
+        assert self.deadline is not None
+        allowed = 1e3 * (self.deadline - self.submitted)
+        error = DeadlineError(
+            f"not answered within {allowed:.0f} ms, the deadline that was given. Give requests "
+            "more time, send fewer at once, or use fewer or smaller brains"
+        )
+        self.fail(error, "expired")
 
     def fail(self, error: BaseException, outcome: Outcome = "failed") -> None:
         """Fail the request; without effect if it is over. Runs the future's callbacks."""
