@@ -143,8 +143,8 @@ def _change(studio: Studio, given: dict[str, Any]) -> dict[str, Any]:
     elif action == "disconnect":
         deployment.disconnect()
     elif action == "upload" and given["run"] is not None:
-        path = studio.brains.path(run_of(studio, given["run"]))
-        return deployment.put_live(path, role, percent)
+        run = run_of(studio, given["run"])
+        return deployment.put_live(studio.brains.path(run), run.version, role, percent)
     elif action == "split" and number is not None:
         deployment.split(number, role, percent)
     elif action == "promote":

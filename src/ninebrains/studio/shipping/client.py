@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ninebrains.errors import AccessError, HostError, MissingError, RequestError
 
@@ -61,12 +62,18 @@ class HostClient:
         """Have the host change something; what it says then. Raises as `get`."""
         return self._asked(method, path, json=fields)
 
-    def upload(self, name: str, brain: Path) -> dict[str, Any]:
-        """Give the host a brain as the next version of a name; what became of it."""
+    def upload(self, name: str, brain: Path, number: int | None = None) -> dict[str, Any]:
+        """Give the host a brain; what became of it. Raises as `get`.
+
+        Args:
+            name: that it is to have there.
+            brain: its file.
+            number: of the version; None for the next one.
+        """
+        path = f"/admin/brains/{quote(name)}/versions"
+        method, path = ("POST", path) if number is None else ("PUT", f"{path}/{number}")
         with brain.open("rb") as file:
-            told = self._asked(
-                "POST", f"/admin/brains/{name}/versions", content=file, timeout=_UPLOAD_SECONDS
-            )
+            told = self._asked(method, path, content=file, timeout=_UPLOAD_SECONDS)
         assert isinstance(told, dict)
         return told
 

@@ -15,6 +15,7 @@ from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Folder
 from ninebrains.studio.shipping.client import HostClient
 from ninebrains.studio.shipping.own import find_host, start_host, stop_host
+from ninebrains.studio.shipping.publishing import path_of, put_live, split
 
 _LOOK_SECONDS = 2.0
 _DRIFT_EVERY = 5
@@ -115,36 +116,27 @@ class Deployment:
             self._forget()
         self._tell()
 
-    def put_live(self, brain: Path, role: str, percent: float) -> dict[str, Any]:
-        """Give the host a brain, and a part in answering.
+    def put_live(self, brain: Path, version: int, role: str, percent: float) -> dict[str, Any]:
+        """Give the host a brain, and a part in answering; see `publishing.put_live`.
 
         Args:
             brain: its file.
+            version: of the brain, and of what is served where that number is free there.
             role: `stable` (answers everybody), `canary` (answers a share) or `shadow` (runs along).
             percent: the share of a canary or shadow.
 
         Raises:
             HostError: or any other error of a host.
         """
-        told = self._need().upload(self.name, brain)
-        number = int(told["number"])
-        self.split(number, role, percent)
+        try:
+            number = put_live(self._need(), self.name, brain, version, role, percent)
+        finally:
+            self._look_now()
         return {"number": number}
 
     def split(self, number: int, role: str, percent: float) -> None:
-        """Give a version a part in answering; see `put_live`."""
-        if role not in ("stable", "canary", "shadow") or not 0.0 <= percent <= 100.0:
-            raise RequestError("a version is stable, canary or shadow, on 0 to 100 percent")
-        fields: dict[str, Any] = {role: number, "why": "from the studio"}
-        if role != "stable":
-            fields[f"{role}_percent"] = percent
-        route = self._route()
-        if role == "stable":
-            # What becomes stable is on trial no longer.
-            fields |= {key: None for key in ("canary", "shadow") if route.get(key) == number}
-        elif route.get("stable") in (None, number) and self._only_version() == number:
-            fields = {"stable": number, "why": "from the studio"}  # the first answers everybody
-        self._need().send("PATCH", self._path("route"), fields)
+        """Give a version a part in answering; see `publishing.split`."""
+        split(self._need(), self.name, number, role, percent)
         self._look_now()
 
     def promote(self, number: int | None) -> None:
@@ -182,16 +174,7 @@ class Deployment:
             return self._client
 
     def _path(self, what: str) -> str:
-        return f"/admin/brains/{quote(self.name)}/{what}"
-
-    def _route(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._need().get(self._path("route"))
-        return found
-
-    def _only_version(self) -> int | None:
-        found = self._need().get(f"/admin/brains/{quote(self.name)}")
-        numbers = [version["number"] for version in found["versions"]]
-        return int(numbers[0]) if len(numbers) == 1 else None
+        return path_of(self.name, what)
 
     def _forget(self) -> None:
         if self._client is not None:
