@@ -162,6 +162,33 @@ def test_passwords_are_slowed_down_and_cookies_kept_as_hashes(tmp_path):
     database.close()
 
 
+def test_wrong_passwords_lock_out_whoever_sent_them_and_nobody_else(tmp_path):
+    database = Database(tmp_path / "studio.db")
+    sessions = Sessions(database, "correct horse")
+    for client in ("10.0.0.7", "2001:db8::1"):
+        for _ in range(5):
+            with pytest.raises(AccessError):
+                sessions.sign_in("wrong", client)
+    for client in ("10.0.0.7", "::ffff:10.0.0.7", "2001:db8::2"):
+        with pytest.raises(OverloadError):
+            sessions.sign_in("correct horse", client)
+    for client in ("10.0.0.8", "2001:db8:0:1::1"):
+        assert sessions.knows(sessions.sign_in("correct horse", client))
+    database.close()
+
+
+def test_guessing_from_ever_more_addresses_is_slowed_down_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("ninebrains.studio.http.sessions._SCRYPT_COST", 2)
+    database = Database(tmp_path / "studio.db")
+    sessions = Sessions(database, "correct horse")
+    for number in range(200):
+        with pytest.raises(AccessError):
+            sessions.sign_in("wrong", f"10.0.0.{number}")
+    with pytest.raises(OverloadError):
+        sessions.sign_in("correct horse", "10.0.1.1")
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -210,6 +237,10 @@ def test_a_shared_studio_takes_a_password_over_tls(tmp_path, studio_home):
         wrong = client.post("/login", data={"password": "guess"})
         assert (wrong.status_code, "not the password" in wrong.text) == (401, True)
         assert client.post("/login", content=b"x" * 10_000).status_code == 413
+        elsewhere = httpx.HTTPTransport(verify=trust, local_address="127.0.0.9")
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", transport=elsewhere) as neighbour:
+            told = [neighbour.post("/login", data={"password": "guess"}).text for _ in range(6)]
+        assert "wait a minute" in told[5]
         right = client.post("/login", data={"password": "correct horse"})
         assert right.status_code == 303
         assert "secure" in right.headers["set-cookie"].lower()

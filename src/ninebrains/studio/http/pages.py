@@ -60,7 +60,8 @@ def routes(sessions: Sessions, cookie: str, *, has_tls: bool) -> list[Route]:
         given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
         try:
             password = given.get("password", [""])[0]
-            return admitted(await in_thread(sessions.sign_in, password))
+            client = request.client.host if request.client else ""
+            return admitted(await in_thread(sessions.sign_in, password, client))
         except NinebrainsError as error:
             return _closed(str(error), 401, has_password=True)
 

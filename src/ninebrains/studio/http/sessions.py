@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import secrets
 import threading
 import time
@@ -16,6 +17,9 @@ from ninebrains.studio.store.settings import read_setting, write_setting
 LASTS_SECONDS = 7 * 24 * 3600
 _SCRYPT_COST = 2**14  # 16 MiB and a twentieth of a second for each attempt
 _MOST_WRONG = 5
+"""Wrong passwords of one client within a minute, then it waits."""
+_MOST_WRONG_OF_ALL = 200
+"""Likewise of everybody together, against guessing from many addresses."""
 _WRONG_SECONDS = 60.0
 _MOST_SESSIONS = 100
 _MOST_TOKENS = 20
@@ -35,7 +39,7 @@ class Sessions:
         self._tokens: dict[str, None] = {}  # the oldest first
         self._salt = secrets.token_bytes(16)
         self._password = None if password is None else self._hash(password)
-        self._wrong: deque[float] = deque(maxlen=_MOST_WRONG)
+        self._wrong: deque[tuple[float, str]] = deque(maxlen=_MOST_WRONG_OF_ALL)
         with database.writing() as connection:
             kept = {} if password else read_setting(connection, "sessions", {})
             self._sessions = {key: end for key, end in kept.items() if end > time.time()}
@@ -70,24 +74,35 @@ class Sessions:
             del self._tokens[_digest(token)]
         return self._begin()
 
-    def sign_in(self, password: str) -> str:
+    def sign_in(self, password: str, client: str = "") -> str:
         """Give a new session for the password.
+
+        Args:
+            password: as somebody typed it.
+            client: address that it comes from.
 
         Raises:
             AccessError: it is wrong.
-            OverloadError: too many were wrong within a minute.
+            OverloadError: too many were wrong within a minute, from there or from everywhere.
         """
+        network = _network_of(client)
         with self._lock:
             now = time.monotonic()
-            if len(self._wrong) == _MOST_WRONG and now - self._wrong[0] < _WRONG_SECONDS:
-                raise OverloadError("too many wrong passwords; wait a minute, then try again")
+            self._check_patience(now, network)
             is_right = self._password is not None and hmac.compare_digest(
                 self._password, self._hash(password)
             )
             if not is_right:
-                self._wrong.append(now)
+                self._wrong.append((now, network))
                 raise AccessError("this is not the password of this studio")
         return self._begin()
+
+    def _check_patience(self, now: float, network: str) -> None:
+        while self._wrong and now - self._wrong[0][0] >= _WRONG_SECONDS:
+            self._wrong.popleft()
+        own = sum(one == network for _, one in self._wrong)
+        if own >= _MOST_WRONG or len(self._wrong) >= _MOST_WRONG_OF_ALL:
+            raise OverloadError("too many wrong passwords; wait a minute, then try again")
 
     def knows(self, session: str | None) -> bool:
         """Whether a cookie is that of a session."""
@@ -110,6 +125,23 @@ class Sessions:
     def _hash(self, password: str) -> bytes:
         data = password.encode(errors="surrogatepass")
         return hashlib.scrypt(data, salt=self._salt, n=_SCRYPT_COST, r=8, p=1)
+
+
+def _network_of(client: str) -> str:
+    """Whose address it is: in IPv6 a home or an office has 2**64 of them.
+
+    >>> _network_of("2001:db8:1:2:3:4:5:6"), _network_of("10.0.0.7")
+    ('2001:db8:1:2::/64', '10.0.0.7')
+    """
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv4Address):
+        return client
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
 
 
 def _digest(secret: str) -> str:
