@@ -350,3 +350,16 @@ def test_a_host_outlives_a_studio_that_is_killed_and_is_found_again(page, studio
     assert kept.stat().st_mode & 0o077 == 0
     assert page.post("/api/serve", action="stop")["state"] == "off"
     assert not kept.exists()
+
+
+def test_a_label_whose_photos_cannot_be_read_is_left_out_and_told(tmp_path, open_page):
+    page = open_page(tmp_path / "odd")
+    files = [(f"{label}/{n}.jpg", jpeg(label, n)) for label in ("cat", "dog") for n in range(12)]
+    cut = [(f"fish/{n}.jpg", jpeg("fish", n, size=(300, 300))[:3000]) for n in range(8)]
+    page.bring(*files, *cut, folders=1)
+    told = page.learnt()
+    assert told["run"]["num_labels"] == 2
+    assert told["counts"]["troubled"] == 8
+    advice = [one["text"] for one in told["run"]["advice"] if "fish" in one["text"]]
+    assert len(advice) == 1
+    assert "8 photos of it cannot be read" in advice[0]

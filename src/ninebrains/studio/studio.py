@@ -6,6 +6,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ninebrains.brains.manifest import name_from
 from ninebrains.errors import PhotoError
-from ninebrains.images import Limits, read_photo
+from ninebrains.images import Limits
 from ninebrains.studio.answers import Answers
 from ninebrains.studio.bringing.folders import open_dataset
 from ninebrains.studio.bringing.intake import Intake
@@ -24,6 +25,7 @@ from ninebrains.studio.jobs import Job, Jobs
 from ninebrains.studio.learning.learner import Learner
 from ninebrains.studio.learning.runs import list_runs
 from ninebrains.studio.listing import count_queues
+from ninebrains.studio.originals import CHANGED, MISSING, Troubles, Watch, read_original
 from ninebrains.studio.shipping.deployment import Deployment
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import list_labels
@@ -66,8 +68,11 @@ class Studio:
             raise
         self.events = Events()
         self.jobs = Jobs(self.events)
-        self.thumbnails = Thumbnails(self.folder, self.database, self.events, self.limits)
-        self.learner = Learner(self.folder, self.database, self.events, self.limits)
+        self.troubles = Troubles(self.database, self.events)
+        common = (self.folder, self.database, self.events, self.limits, self.troubles)
+        self.thumbnails, self.learner = Thumbnails(*common), Learner(*common)
+        self.troubles.changed = partial(self.learner.wake, labels=False)
+        self.watch = Watch(self.folder.root, self.database, self.troubles, self.limits)
         self.brains = Brains(self.folder.brains)
         self.bench = Bench(self.brains, self.limits)
         self.maps = Maps(self.folder.brains / "map.npz")
@@ -90,12 +95,14 @@ class Studio:
         shutil.rmtree(self.folder.incoming, ignore_errors=True)
         self.thumbnails.start()
         self.learner.start()
+        self.watch.start()
         self.deployment.start()
 
     def close(self) -> None:
         """End everything and let go of the project."""
         self.events.close()
         self.jobs.close()
+        self.watch.close()
         self.learner.close()
         self.thumbnails.close()
         self.bench.close()
@@ -196,7 +203,8 @@ class Studio:
     def brought(self, report: Report) -> None:
         """Have what was brought in looked at."""
         self.thumbnails.wake()
-        if report.added or report.labelled:
+        self.watch.wake()
+        if report.added or report.labelled or report.known:
             self.learner.wake(labels=report.labelled > 0)
         self.events.tell("import", **{**report.plain(), "ids": []})
 
@@ -253,9 +261,14 @@ class Studio:
         """A photo's file.
 
         Raises:
-            PhotoError: it is gone or too large.
+            PhotoError: it is gone, too large, or not what was added; the last is marked.
         """
         try:
-            return read_photo(self.path_of(photo), self.limits)
+            data = read_original(self.folder.root, photo, self.limits)
         except PhotoError as error:
+            if str(error) in (MISSING, CHANGED):
+                self.troubles.note([(photo, str(error))])
             raise PhotoError(f"{photo.name}: {error}") from error
+        if photo.trouble in (MISSING, CHANGED):
+            self.troubles.note([(photo, None)])
+        return data

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ninebrains.errors import NinebrainsError, OutputError, PhotoError
 from ninebrains.explaining import thumbnail
-from ninebrains.images import Limits, read_photo
+from ninebrains.images import Limits
 from ninebrains.places import replacing
 from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Folder
+from ninebrains.studio.originals import Troubles, read_original
 from ninebrains.studio.store.database import Database
-from ninebrains.studio.store.photos import Stored, mark_trouble, stored
+from ninebrains.studio.store.photos import Stored, stored
 
 SIDE = 256
 _QUALITY = 82
@@ -27,13 +28,22 @@ class Thumbnails:
 
     Args:
         folder: of the project.
-        database: its index; photos that cannot be read are marked there.
+        database: its index.
         events: told how far it is.
         limits: bytes and pixels that a photo may have.
+        troubles: told which photos cannot be read.
     """
 
-    def __init__(self, folder: Folder, database: Database, events: Events, limits: Limits) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        database: Database,
+        events: Events,
+        limits: Limits,
+        troubles: Troubles,
+    ) -> None:
         self._folder, self._database, self._events = folder, database, events
+        self._troubles = troubles
         self._limits = limits
         self._wake = threading.Event()
         self._room = threading.Semaphore(_AT_ONCE)
@@ -67,23 +77,20 @@ class Thumbnails:
             try:
                 self._make(photo, path)
             except PhotoError as error:
-                self._mark(photo, str(error))
+                self._troubles.note([(photo, str(error))])
                 raise
+            if photo.trouble is not None:
+                self._troubles.note([(photo, None)])
         return path
 
     def _make(self, photo: Stored, path: Path) -> None:
         with self._room:  # a large photo takes hundreds of megabytes while it is made small
-            data = read_photo(self._folder.root / photo.path, self._limits)
+            data = read_original(self._folder.root, photo, self._limits)
             image = thumbnail(data, SIDE)
         file = io.BytesIO()
         image.save(file, "JPEG", quality=_QUALITY)
         with replacing(path) as target:
             target.write(file.getvalue())
-
-    def _mark(self, photo: Stored, trouble: str) -> None:
-        if photo.trouble is None:
-            with self._database.writing() as connection:
-                mark_trouble(connection, photo.id, trouble)
 
     def _run(self) -> None:
         done_to = 0

@@ -7,6 +7,7 @@ photos brought again are known by their content.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,9 +21,16 @@ from ninebrains.studio.bringing.items import Item, Report
 from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Folder
 from ninebrains.studio.jobs import Job
+from ninebrains.studio.originals import CHANGED, MISSING
 from ninebrains.studio.store.database import Database
 from ninebrains.studio.store.labels import clean_name, list_labels, num_photos, prepare_label
-from ninebrains.studio.store.photos import NewPhoto, add_columns, find_by_content, insert_photo
+from ninebrains.studio.store.photos import (
+    NewPhoto,
+    add_columns,
+    find_by_content,
+    insert_photo,
+    move_photo,
+)
 from ninebrains.studio.store.settings import next_revision
 from ninebrains.studio.store.steps import Change, Group, extend_step
 from ninebrains.workers import map_ahead
@@ -100,6 +108,7 @@ class Intake:
         if not isinstance(item, Item):
             return item
         try:
+            modified = None if item.path is None else _modified(item.path)
             data = item.read()
             info = inspect(data, self.limits)
         except PhotoError as error:
@@ -122,6 +131,7 @@ class Intake:
             num_bytes=len(data),
             part=item.part,
             columns=item.columns,
+            modified=modified,
         )
         return _Seen(photo, item.label)
 
@@ -156,6 +166,8 @@ class Intake:
                 report.known += 1
                 if one.photo.columns:
                     add_columns(connection, number, one.photo.columns)
+                if _is_lost(row):
+                    move_photo(connection, number, one.photo)
                 if row["gone"]:
                     back.append(number)
             wanted = names.find(one.label) if one.label is not None else label
@@ -193,6 +205,21 @@ class _Names:
         except DataError:
             return None
         return self._known[key]
+
+
+def _modified(path: Path) -> int | None:
+    """When a file was last written; asked before it is read, so that a change meanwhile shows."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _is_lost(row: sqlite3.Row) -> bool:
+    """Whether a photo that is known is not where it was when it was added."""
+    if row["is_copy"]:
+        return False
+    return row["trouble"] in (MISSING, CHANGED) or not Path(os.fsdecode(row["path"])).exists()
 
 
 def _next_batch(stream: Iterator[Item | Problem | None]) -> list[Item | Problem | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from ninebrains.errors import MissingError, RequestError
+from ninebrains.errors import MissingError, PhotoError, RequestError
 from ninebrains.studio.http.replies import in_thread, number_in, reply
 from ninebrains.studio.listing import list_photos
 from ninebrains.studio.store.photos import photo_facts
@@ -70,9 +70,16 @@ def routes(studio: Studio) -> list[Route]:
             data = await in_thread(_as_jpeg, studio.bytes_of(found))
             return Response(data, 200, _PICTURE, "image/jpeg")
         path = studio.path_of(found)
-        if not path.is_file():
-            raise MissingError(f"{found.name} is not where it was ({path}); put it back there")
-        return FileResponse(path, headers=_PICTURE, media_type=kind)
+        if found.is_copy and path.is_file():
+            return FileResponse(path, headers=_PICTURE, media_type=kind)
+        try:
+            data = await in_thread(studio.bytes_of, found)  # which are those that were labelled
+        except PhotoError as error:
+            if path.is_file():
+                raise
+            told = f"{found.name} is not where it was ({path}); put it back there"
+            raise MissingError(told) from error
+        return Response(data, 200, _PICTURE, kind)
 
     return [
         Route("/api/photos", photos, methods=["GET"]),

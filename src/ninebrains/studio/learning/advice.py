@@ -52,6 +52,9 @@ def before_learning(situation: Situation) -> str:
     counts = _counts(situation, part="train")
     if len(situation.learnt) >= 2:
         return ""
+    unreadable = sum(situation.unreadable.values())
+    if not situation.photos and unreadable:
+        return f"None of the photos can be read ({num_photos(unreadable)}): see what is unreadable."
     if not situation.photos:
         return "Add photos to begin."
     if len(situation.labels) < 2:
@@ -59,7 +62,9 @@ def before_learning(situation: Situation) -> str:
     short = [label.name for label in situation.labels if counts.get(label.id, 0) < LEAST_PHOTOS]
     held = sum(one.part == "test" and one.label is not None for one in situation.photos)
     more = f" ({num_photos(held)} are held out to measure on)" if held else ""
-    return f"Label a few more photos of {_listed(short)}{more}; learning begins by itself."
+    bad = sum(situation.unreadable.get(one.id, 0) for one in situation.labels if one.name in short)
+    also = f" {num_photos(bad)} of these cannot be read." if bad else ""
+    return f"Label a few more photos of {_listed(short)}{more}; learning begins by itself.{also}"
 
 
 def advise(
@@ -92,9 +97,11 @@ def _left_out(situation: Situation) -> Iterator[Advice]:
     learnt = {label.id for label in situation.learnt}
     for label in situation.labels:
         if label.id not in learnt:
+            bad = situation.unreadable.get(label.id, 0)
+            also = f" {num_photos(bad)} of it cannot be read." if bad else ""
             yield Advice(
                 f"{label.name} is not learnt yet: it needs {LEAST_PHOTOS} photos beside those that "
-                "are held out to measure on. Label a few more.",
+                f"are held out to measure on.{also} Label a few more.",
                 f"label:{label.id}",
                 "photos",
             )

@@ -6,8 +6,8 @@ import hashlib
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ninebrains.brains.manifest import Label as BrainLabel
@@ -29,12 +29,14 @@ class Situation:
         photos: all that can be read, by number.
         labels: all of the project.
         learnt: those that can be learnt, by name, as `train` orders them.
+        unreadable: how many photos of a label, by its number, cannot be read; 0 for no label.
     """
 
     revision: int
     photos: tuple[Stored, ...]
     labels: tuple[Label, ...]
     learnt: tuple[Label, ...]
+    unreadable: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def examples(self) -> list[Stored]:
@@ -55,8 +57,16 @@ def look(connection: sqlite3.Connection) -> Situation:
     photos, labels = tuple(all_photos(connection)), tuple(list_labels(connection))
     counts = Counter(photo.label for photo in photos if photo.part == "train")
     learnt = [label for label in labels if counts[label.id] >= LEAST_PHOTOS]
+    rows = connection.execute(
+        "SELECT COALESCE(label, 0), COUNT(*) FROM photos WHERE gone = 0 AND trouble IS NOT NULL "
+        "GROUP BY label"
+    )
     return Situation(
-        revision_of(connection), photos, labels, tuple(sorted(learnt, key=lambda one: one.name))
+        revision_of(connection),
+        photos,
+        labels,
+        tuple(sorted(learnt, key=lambda one: one.name)),
+        {int(label): int(num) for label, num in rows},
     )
 
 

@@ -37,8 +37,9 @@ from ninebrains.studio.learning.runs import (
 )
 from ninebrains.studio.learning.shelf import BATCH, Shelf
 from ninebrains.studio.learning.telling import Telling
+from ninebrains.studio.originals import Troubles
 from ninebrains.studio.store.database import Database
-from ninebrains.studio.store.photos import Stored, mark_trouble
+from ninebrains.studio.store.photos import Stored
 from ninebrains.studio.store.settings import read_setting, write_setting
 from ninebrains.trunks import DEFAULT_TRUNK, load_trunk
 
@@ -60,11 +61,19 @@ class Learner:
         database: its index.
         events: told of `learning`, `run` and `answers`.
         limits: bytes and pixels that a photo may have.
+        troubles: told which photos cannot be read.
     """
 
-    def __init__(self, folder: Folder, database: Database, events: Events, limits: Limits) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        database: Database,
+        events: Events,
+        limits: Limits,
+        troubles: Troubles,
+    ) -> None:
         self._folder, self._database, self._events = folder, database, events
-        self._limits = limits
+        self._limits, self._troubles = limits, troubles
         self._changed = threading.Condition()
         self._version = 1
         self._changed_at = 0.0
@@ -166,15 +175,12 @@ class Learner:
                 return
             situation = look(connection)
             shelf = self._shelf_of(read_setting(connection, "trunk", DEFAULT_TRUNK))
+        situation = self._readable(situation, shelf, version)
         waiting = before_learning(situation)
-        self._telling.tell(waiting_for=waiting, error=None)
-        shelf.recall(situation.examples)
         key = (shelf.trunk.hash, situation.fingerprint)
-        self._telling.tell(up_to_date=key == self._kept)
-        if not waiting:
-            self._compute(shelf, situation.examples, version, "looking at labelled photos")
-            if key not in (self._kept, self._learnt):
-                self._learn_quickly(situation, shelf, key)
+        self._telling.tell(waiting_for=waiting, error=None, up_to_date=key == self._kept)
+        if not waiting and key not in (self._kept, self._learnt):
+            self._learn_quickly(situation, shelf, key)
         shelf.recall(situation.photos)
         self._extend(shelf, situation.photos)
         self._compute(shelf, situation.photos, version, "looking at all photos")
@@ -186,6 +192,20 @@ class Learner:
             self._learn_fully(situation, shelf, key, version)
         self._wants_now = False
         self._telling.tell(stage="idle", done=0, total=0)
+
+    def _readable(self, situation: Situation, shelf: Shelf, version: int) -> Situation:
+        """The project with features of all that can be learnt from, and without what cannot be."""
+        while True:
+            waiting = before_learning(situation)
+            up_to_date = (shelf.trunk.hash, situation.fingerprint) == self._kept
+            self._telling.tell(waiting_for=waiting, error=None, up_to_date=up_to_date)
+            shelf.recall(situation.examples)
+            if waiting or not self._compute(
+                shelf, situation.examples, version, "looking at labelled photos"
+            ):
+                return situation
+            with self._database.reading() as connection:
+                situation = look(connection)  # a label may have too few photos now
 
     def _shelf_of(self, trunk: str) -> Shelf:
         if self._shelf is None or self._shelf.trunk.name != trunk:
@@ -208,19 +228,24 @@ class Learner:
         if self._version != version:
             raise CancelledError("something newer is there")
 
-    def _compute(self, shelf: Shelf, photos: Sequence[Stored], version: int, stage: str) -> None:
-        """Features that are missing, a few photos at a time; answers on them as they come."""
-        missing = shelf.missing(photos)
+    def _compute(self, shelf: Shelf, photos: Sequence[Stored], version: int, stage: str) -> bool:
+        """Features that are missing, a few photos at a time; answers on them as they come.
+
+        Returns:
+            Whether some of the photos cannot be read; they are marked.
+        """
+        missing, has_troubles = shelf.missing(photos), False
         for start in range(0, len(missing), BATCH):
             self._check(version)
             part = missing[start : start + BATCH]
             self._telling.tell(stage=stage, done=start, total=len(missing))
             troubles = shelf.compute(part)
-            if troubles:
-                with self._database.writing() as connection:
-                    for trouble in troubles:
-                        mark_trouble(connection, trouble.photo, trouble.reason)
+            has_troubles = has_troubles or bool(troubles)
+            reasons = {one.photo: one.reason for one in troubles}
+            found = [(one, reasons[one.id]) for one in part if one.id in reasons]
+            self._troubles.note(found, is_told=False)
             self._extend(shelf, part)
+        return has_troubles
 
     def _extend(self, shelf: Shelf, photos: Sequence[Stored]) -> None:
         """Answers on photos whose features have come since."""

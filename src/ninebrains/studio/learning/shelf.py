@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ninebrains.images import Limits
 from ninebrains.photos import Photo, PhotoFacts
+from ninebrains.studio.originals import CHANGED, reasons
 from ninebrains.studio.store.photos import Stored
 from ninebrains.training.caching import FeatureCache
 from ninebrains.training.extracting import Extraction, extract, recall
@@ -84,12 +85,13 @@ class Shelf:
             limits=self._limits,
             progress=None if done is None else lambda at, _total: done(at),
         )
-        troubles = [Trouble(int(one.name), one.reason) for one in found.problems]
+        named_reasons = {int(one.name): one.reason for one in found.problems}
+        told = reasons(wanted, self._root, named_reasons) if named_reasons else {}
+        troubles = [Trouble(number, reason) for number, reason in told.items()]
         for row, place in enumerate(found.places.tolist()):
             photo, facts = wanted[place], found.facts[row]
             if facts.sha256 != photo.sha256:
-                reason = "the file was changed since it was added; add it again"
-                troubles.append(Trouble(photo.id, reason))
+                troubles.append(Trouble(photo.id, CHANGED))
             else:
                 self._put(photo.id, found.features[row], facts)
         return troubles

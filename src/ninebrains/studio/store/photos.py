@@ -36,6 +36,7 @@ class NewPhoto:
         num_bytes: of the file.
         part: train or test, where the people who made the data set said so.
         columns: what else is known of it, for slices.
+        modified: when a file in place was last written, in nanoseconds since 1970.
     """
 
     sha256: str
@@ -49,6 +50,7 @@ class NewPhoto:
     num_bytes: int
     part: Part | None = None
     columns: Mapping[str, str] | None = None
+    modified: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Stored:
     label: int | None
     trouble: str | None
     added: float
+    modified: int | None = None
 
     @property
     def path(self) -> Path:
@@ -94,7 +97,7 @@ def insert_photo(connection: sqlite3.Connection, photo: NewPhoto) -> int:
     """Put a photo that is not there yet into the index; its number."""
     row = connection.execute(
         "INSERT INTO photos (sha256, path, is_copy, name, source, format, width, height, bytes, "
-        "added, part, columns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "added, part, columns, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             photo.sha256,
             os.fsencode(photo.path),
@@ -108,6 +111,7 @@ def insert_photo(connection: sqlite3.Connection, photo: NewPhoto) -> int:
             time.time(),
             photo.part or part_of(photo.sha256),
             json.dumps(photo.columns) if photo.columns else None,
+            photo.modified,
         ),
     )
     assert row.lastrowid is not None
@@ -115,9 +119,9 @@ def insert_photo(connection: sqlite3.Connection, photo: NewPhoto) -> int:
 
 
 def find_by_content(connection: sqlite3.Connection, sha256: str) -> sqlite3.Row | None:
-    """The row (id, label, gone) of the photo with this content, or None."""
+    """The row (id, label, gone, is_copy, path, trouble) of the photo with this content, or None."""
     found: sqlite3.Row | None = connection.execute(
-        "SELECT id, label, gone FROM photos WHERE sha256 = ?", (sha256,)
+        "SELECT id, label, gone, is_copy, path, trouble FROM photos WHERE sha256 = ?", (sha256,)
     ).fetchone()
     return found
 
@@ -152,6 +156,7 @@ def stored(row: sqlite3.Row) -> Stored:
         label=row["label"],
         trouble=row["trouble"],
         added=row["added"],
+        modified=row["modified"],
     )
 
 
@@ -164,9 +169,37 @@ def all_photos(connection: sqlite3.Connection, *, only_labelled: bool = False) -
     return [stored(row) for row in rows]
 
 
-def mark_trouble(connection: sqlite3.Connection, photo: int, trouble: str | None) -> None:
-    """Keep why a photo cannot be read."""
-    connection.execute("UPDATE photos SET trouble = ? WHERE id = ?", (trouble, photo))
+def photos_in_place(connection: sqlite3.Connection) -> list[Stored]:
+    """All photos whose files are not the project's own."""
+    rows = connection.execute("SELECT * FROM photos WHERE gone = 0 AND is_copy = 0 ORDER BY id")
+    return [stored(row) for row in rows]
+
+
+def mark_trouble(connection: sqlite3.Connection, photo: Stored, trouble: str | None) -> bool:
+    """Keep why a photo cannot be read; whether that is news.
+
+    Where its file is said to be elsewhere by now, what was found at the old place is no news.
+    """
+    done = connection.execute(
+        "UPDATE photos SET trouble = ?1 WHERE id = ?2 AND trouble IS NOT ?1 AND path = ?3",
+        (trouble, photo.id, os.fsencode(photo.file)),
+    )
+    return done.rowcount > 0
+
+
+def mark_unchanged(connection: sqlite3.Connection, modified: Mapping[int, int]) -> None:
+    """Keep when files were written last, whose content is known to be as it was."""
+    connection.executemany(
+        "UPDATE photos SET modified = ? WHERE id = ?", [(at, one) for one, at in modified.items()]
+    )
+
+
+def move_photo(connection: sqlite3.Connection, photo: int, found: NewPhoto) -> None:
+    """Look for a photo where its content was found just now: it may have been moved."""
+    connection.execute(
+        "UPDATE photos SET path = ?, is_copy = ?, modified = ?, trouble = NULL WHERE id = ?",
+        (os.fsencode(found.path), found.is_copy, found.modified, photo),
+    )
 
 
 def add_columns(connection: sqlite3.Connection, photo: int, columns: Mapping[str, str]) -> None:
@@ -182,7 +215,8 @@ def count_photos(connection: sqlite3.Connection) -> dict[str, int]:
     """How many photos there are, by what the page tells of them."""
     row = connection.execute(
         "SELECT COUNT(*) AS photos, COUNT(label) AS labelled, "
-        "SUM(part = 'test' AND label IS NOT NULL) AS test, SUM(trouble IS NOT NULL) AS troubled "
+        "SUM(part = 'test' AND label IS NOT NULL AND trouble IS NULL) AS test, "
+        "SUM(trouble IS NOT NULL) AS troubled "
         "FROM photos WHERE gone = 0"
     ).fetchone()
     counts = {name: int(row[name] or 0) for name in ("photos", "labelled", "test", "troubled")}

@@ -69,4 +69,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    # When a file in place was written last (ns) while its content was what it is in the index.
+    ("ALTER TABLE photos ADD COLUMN modified INTEGER",),
 )
