@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from ninebrains.errors import AccessError, RequestError
-from ninebrains.serving.http.multipart import Form
+from ninebrains.errors import AccessError, OutputError, RequestError
+from ninebrains.serving.http.multipart import Form, Part
 from ninebrains.studio.bringing.folders import open_feedback
 from ninebrains.studio.bringing.uploads import Upload, attach_columns, is_table, open_uploads
 from ninebrains.studio.http.replies import fields_of, in_thread, query_number, reply
@@ -103,27 +105,72 @@ def _own(studio: Studio, text: str) -> Path:
 
 async def _received(request: Request, incoming: Path) -> list[Upload]:
     """Write what is sent to files of our own naming."""
-    incoming.mkdir(parents=True, exist_ok=True)
+    await in_thread(_make, incoming)
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):
         parts = await Form(kind, MOST_FILES).read(_bounded(request))
         files = [part for part in parts if part.is_file]
         if not files:
             raise RequestError("the form holds no files; add photos or zips")
-        return [
-            await in_thread(_write, incoming, part.filename or part.name, part.content)
-            for part in files
-        ]
+        return await in_thread(_write, incoming, files)
     name = request.query_params.get("name", "photo")[:_LONGEST_NAME]
     upload = Upload(name, incoming / secrets.token_hex(12))
     try:
-        with upload.path.open("wb") as file:
-            async for piece in request.stream():
-                await in_thread(file.write, piece)
+        with _telling():
+            failed = await _copied(request, upload.path)
+        if failed is not None:
+            raise _unwritten(failed)
     except BaseException:
         upload.path.unlink(missing_ok=True)
         raise
     return [upload]
+
+
+async def _copied(request: Request, path: Path) -> OSError | None:
+    """Write a body to a file; why that failed, or None.
+
+    What comes after a failure is taken and dropped: a sender who is cut off hears no reason.
+    """
+    failed: OSError | None = None
+    with path.open("wb", buffering=0) as file:
+        async for piece in request.stream():
+            if failed is None:
+                failed = await in_thread(_append, file, piece)
+                if failed is not None:
+                    file.truncate(0)
+    return failed
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say what it means that something cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> OutputError:
+    return OutputError(
+        f"nothing of this was added: the project cannot be written ({error.strerror or error}). "
+        "Free some space, then add the photos again."
+    )
+
+
+def _make(incoming: Path) -> None:
+    with _telling():
+        incoming.mkdir(parents=True, exist_ok=True)
+
+
+def _append(file: FileIO, piece: bytes) -> OSError | None:
+    """Write all of a piece: unbuffered, so that nothing is left to fail when it is closed."""
+    left = memoryview(piece)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        return error
+    return None
 
 
 async def _bounded(request: Request) -> AsyncIterator[bytes]:
@@ -140,10 +187,21 @@ async def _bounded(request: Request) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _write(incoming: Path, name: str, content: bytes) -> Upload:
-    upload = Upload(name[:_LONGEST_NAME], incoming / secrets.token_hex(12))
-    upload.path.write_bytes(content)
-    return upload
+def _write(incoming: Path, files: Sequence[Part]) -> list[Upload]:
+    """Write the files of a form, all or none."""
+    uploads = [
+        Upload((part.filename or part.name)[:_LONGEST_NAME], incoming / secrets.token_hex(12))
+        for part in files
+    ]
+    try:
+        with _telling():
+            for upload, part in zip(uploads, files, strict=True):
+                upload.path.write_bytes(part.content)
+    except BaseException:
+        for upload in uploads:
+            upload.path.unlink(missing_ok=True)
+        raise
+    return uploads
 
 
 def _bring_uploads(
