@@ -11,10 +11,11 @@ import pytest
 
 from ninebrains.errors import DataError
 from ninebrains.images import Limits
+from ninebrains.studio.bringing.describing import Described, attach_columns
 from ninebrains.studio.bringing.folders import open_dataset, open_feedback
 from ninebrains.studio.bringing.intake import Intake
 from ninebrains.studio.bringing.items import label_from, shown_name
-from ninebrains.studio.bringing.uploads import Upload, attach_columns, open_uploads
+from ninebrains.studio.bringing.uploads import Upload, open_uploads
 from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Claim, open_folder
 from ninebrains.studio.jobs import CancelledError, Job
@@ -216,7 +217,7 @@ def test_columns_of_a_table_describe_its_photos(project, tmp_path):
     other = tmp_path / "more.csv"
     other.write_text("path,light\ncat000.jpg,dark\nunknown.jpg,dark\n")
     with project.database.writing() as connection:
-        assert attach_columns(connection, other) == (1, 1)
+        assert attach_columns(connection, other) == Described(1, 1)
     assert [photo.columns.get("light") for photo in project.photos()].count("dark") == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from ninebrains.brains.manifest import name_from
-from ninebrains.errors import PhotoError
+from ninebrains.errors import DataError, PhotoError
 from ninebrains.images import Limits
+from ninebrains.photos import Problem
 from ninebrains.studio.answers import Answers
-from ninebrains.studio.bringing.folders import open_dataset
+from ninebrains.studio.bringing.describing import describe
+from ninebrains.studio.bringing.folders import has_labels, open_dataset
 from ninebrains.studio.bringing.intake import Intake
-from ninebrains.studio.bringing.items import Report
+from ninebrains.studio.bringing.items import Item, Report
 from ninebrains.studio.events import Events
 from ninebrains.studio.folder import Claim, open_folder
 from ninebrains.studio.jobs import Job, Jobs
@@ -194,11 +196,30 @@ class Studio:
 
         def work(job: Job) -> dict[str, Any]:
             items = open_dataset(path, self.limits, labels=labels, copy=copies)
-            report = self.intake.take(items, str(path), job)
-            self.brought(report)
-            return report.plain()
+            if not path.is_file():
+                report = self.intake.take(items, str(path), job)
+                self.brought(report)
+                return report.plain()
+            return self._add_table(path, items, job)
 
         return self.jobs.start("import", f"add {path.name}", work)
+
+    def _add_table(self, path: Path, items: Iterator[Item | Problem], job: Job) -> dict[str, Any]:
+        """Bring in the photos of a table, and what it says of those that are there."""
+        report, refused = Report(), None
+        if has_labels(path):
+            try:
+                report = self.intake.take(items, str(path), job)
+            except DataError as error:  # its photos are not beside it; it may describe ours
+                refused = error
+        self.brought(report)
+        try:
+            told = describe(self.database, self.events, path, folder=path.parent)
+        except DataError as error:
+            if refused is not None or not (report.added or report.known):
+                raise (refused or error) from error
+            return report.plain()  # it holds labels alone
+        return {**report.plain(), "described": told.found, "undescribed": told.missed}
 
     def brought(self, report: Report) -> None:
         """Have what was brought in looked at."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ninebrains.errors import DataError
@@ -14,7 +16,9 @@ from ninebrains.photos.dataset import Photo
 from ninebrains.studio.bringing.items import Item
 from ninebrains.studio.store.photos import Part
 
-_OWN_COLUMNS = ("path", "label", "split", "file", "name", "sha256", "truth")
+NAMING = ("path", "file", "filename", "name", "image", "photo")
+"""Columns by which a table may name photos."""
+_OWN_COLUMNS = (*NAMING, "label", "split", "sha256", "truth")
 _MOST_COLUMNS = 30
 _LONGEST_VALUE = 100
 _FEEDBACK_PARTS = ("photos", "too_few", "unlabelled")
@@ -77,18 +81,24 @@ def open_feedback(path: Path, limits: Limits) -> Iterator[Item | Problem]:
 
 
 def read_columns(path: Path) -> dict[str, dict[str, str]]:
-    """What a table knows of photos beside their labels, by `path` (see `open_dataset`).
+    """What a table knows of photos beside their labels, by what it calls them.
 
     Raises:
-        DataError: it cannot be read, or names no photos.
+        DataError: it cannot be read, or says nothing of photos.
     """
-    found = _columns(path)
-    if not found:
+    found = next(filter(None, (_columns(path, key) for key in NAMING)), {})
+    if not any(found.values()):
         raise DataError(
-            "the table has no column path, or nothing beside it; expected a CSV file with a "
-            "first line such as path,camera"
+            f"the table says nothing of photos; expected a CSV file with a column {NAMING[0]} (or "
+            f"{', '.join(NAMING[1:])}) and others beside it, with a first line such as path,camera"
         )
     return found
+
+
+def has_labels(path: Path) -> bool:
+    """Whether a table has a column of labels, so that photos can come with it."""
+    with _opened(path) as (names, _):
+        return "label" in [name.casefold() for name in names]
 
 
 def _item(photo: Photo, limits: Limits, *, copy: bool, labels: bool) -> Item:
@@ -116,27 +126,41 @@ def _folder(photo: Photo) -> dict[str, str]:
 
 def _columns(path: Path, key: str = "path") -> dict[str, dict[str, str]]:
     """The other columns of a table, by the cell in the column `key`."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            delimiter = next((mark for mark in ",\t;" if mark in file.readline()), ",")
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter)
-            names = [printable(name.strip())[:_LONGEST_VALUE] for name in next(reader, [])]
-            lower = [name.casefold() for name in names]
-            if key not in lower:
-                return {}
-            place = lower.index(key)
-            kept = [i for i, name in enumerate(lower) if name and name not in _OWN_COLUMNS]
-            return {
-                _tidy(cells[place]): {
-                    names[i]: printable(cells[i].strip())[:_LONGEST_VALUE]
-                    for i in kept[:_MOST_COLUMNS]
-                    if i < len(cells) and cells[i].strip()
-                }
-                for cells in reader
-                if len(cells) > place
+    with _opened(path) as (names, rows):
+        lower = [name.casefold() for name in names]
+        if key not in lower:
+            return {}
+        place = lower.index(key)
+        kept = [i for i, name in enumerate(lower) if name and name not in _OWN_COLUMNS]
+        return {
+            _tidy(cells[place]): {
+                names[i]: printable(cells[i].strip())[:_LONGEST_VALUE]
+                for i in kept[:_MOST_COLUMNS]
+                if i < len(cells) and cells[i].strip()
             }
-    except (OSError, csv.Error) as error:
+            for cells in rows
+            if len(cells) > place and cells[place].strip()
+        }
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """The names of a table's columns, and its rows.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as raw:
+            mark = raw.read(2)
+        encoding = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        with path.open(newline="", encoding=encoding, errors="replace") as file:
+            first = file.readline()
+            delimiter = next((mark for mark in ",\t;" if mark in first), ",")
+            file.seek(0)
+            rows = csv.reader(file, delimiter=delimiter)
+            yield [printable(name.strip())[:_LONGEST_VALUE] for name in next(rows, [])], rows
+    except (OSError, csv.Error, UnicodeError) as error:
         raise DataError(f"{printable(str(path))} cannot be read as a table: {error}") from error
 
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from ninebrains.errors import AccessError, OutputError, RequestError
+from ninebrains.errors import AccessError, DataError, OutputError, RequestError
 from ninebrains.serving.http.multipart import Form, Part
+from ninebrains.studio.bringing.describing import describe
 from ninebrains.studio.bringing.folders import open_feedback
-from ninebrains.studio.bringing.uploads import Upload, attach_columns, is_table, open_uploads
+from ninebrains.studio.bringing.items import shown_name
+from ninebrains.studio.bringing.uploads import Upload, is_table, open_uploads
 from ninebrains.studio.http.replies import fields_of, in_thread, query_number, reply
 from ninebrains.studio.store.labels import find_label
 
@@ -117,19 +119,20 @@ async def _received(request: Request, incoming: Path) -> list[Upload]:
     upload = Upload(name, incoming / secrets.token_hex(12))
     try:
         with _telling():
-            failed = await _copied(request, upload.path)
-        if failed is not None:
-            raise _unwritten(failed)
+            await _copy(request, upload.path)
     except BaseException:
         upload.path.unlink(missing_ok=True)
         raise
     return [upload]
 
 
-async def _copied(request: Request, path: Path) -> OSError | None:
-    """Write a body to a file; why that failed, or None.
+async def _copy(request: Request, path: Path) -> None:
+    """Write a body to a file.
 
     What comes after a failure is taken and dropped: a sender who is cut off hears no reason.
+
+    Raises:
+        OSError: it cannot be written.
     """
     failed: OSError | None = None
     with path.open("wb", buffering=0) as file:
@@ -138,7 +141,8 @@ async def _copied(request: Request, path: Path) -> OSError | None:
                 failed = await in_thread(_append, file, piece)
                 if failed is not None:
                     file.truncate(0)
-    return failed
+    if failed is not None:
+        raise failed
 
 
 @contextmanager
@@ -147,14 +151,10 @@ def _telling() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritten(error) from error
-
-
-def _unwritten(error: OSError) -> OutputError:
-    return OutputError(
-        f"nothing of this was added: the project cannot be written ({error.strerror or error}). "
-        "Free some space, then add the photos again."
-    )
+        raise OutputError(
+            f"nothing of this was added: the project cannot be written ({error.strerror or error})."
+            " Free some space, then add the photos again."
+        ) from error
 
 
 def _make(incoming: Path) -> None:
@@ -214,10 +214,16 @@ def _bring_uploads(
         total = len(uploads) - len(tables)
         told = _bring(studio, items, wanted.source, job, label=wanted.label, total=total)
         for table in tables:
-            with studio.database.writing() as connection:
-                found, missed = attach_columns(connection, table.path)
-            told["described"] = told.get("described", 0) + found
-            told["undescribed"] = told.get("undescribed", 0) + missed
+            try:
+                found = describe(studio.database, studio.events, table.path)
+            except DataError as error:
+                if len(uploads) == 1:
+                    raise
+                told["refused"].append({"name": shown_name(table.name), "reason": str(error)})
+                told["num_refused"] += 1
+            else:
+                told["described"] = told.get("described", 0) + found.found
+                told["undescribed"] = told.get("undescribed", 0) + found.missed
         return told
     finally:
         for one in uploads:
