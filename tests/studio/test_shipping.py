@@ -1,6 +1,7 @@
 """Putting brains live on hosts that run elsewhere: a trial stays one, and numbers stay the same."""
 
 import hashlib
+import re
 from collections import Counter
 
 import pytest
@@ -88,6 +89,13 @@ def test_a_brain_that_a_host_refuses_leaves_it_as_it_was(client, tmp_path):
     assert {**route(client), "previous": None} == before
     with pytest.raises(RequestError, match="stable, canary or shadow"):
         put_live(client, "pets", tmp_path / "bad.brain", 3, "nothing", 10.0)
+
+
+def test_a_host_says_how_many_answers_it_takes_before_drift_can_be_told(host, client):
+    answering(host, 3)
+    told = client.get("/drift/data?brain=pets")["versions"][0]
+    assert told["verdict"] == "too few"
+    assert re.search("500 answers|100 answers|it learnt from", told["missing"])
 
 
 def test_a_version_has_the_number_of_its_brain_unless_that_is_taken(client, brain):

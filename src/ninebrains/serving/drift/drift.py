@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ninebrains.brains.manifest import Label, Manifest, Reference
 from ninebrains.errors import MissingError, OutputError
-from ninebrains.serving.drift.report import Source, VersionReport, measure_all
+from ninebrains.serving.drift.report import FIRST, Source, VersionReport, measure_all
 from ninebrains.serving.drift.tally import Tally, total
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ninebrains.serving.asking import Answered
     from ninebrains.serving.catalog import Catalog, Version
     from ninebrains.serving.ledger import Ledger
-
-FIRST = 500
-"""Answers that a brain without a reference is held against."""
 
 _HOUR = 3600
 _WINDOW_HOURS = 24

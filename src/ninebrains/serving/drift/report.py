@@ -13,6 +13,9 @@ from ninebrains.serving.drift.tally import Tally
 
 Source = Literal["training", "first answers", "nothing yet"]
 
+FIRST = 500
+"""Answers that a brain without a reference is held against."""
+
 _WORST: tuple[Verdict, ...] = ("drift", "slight", "steady", "too few")
 _MOST_LABELS = 20
 
@@ -48,6 +51,25 @@ class VersionReport:
         found = {measure.verdict for measure in self.measures}
         return next((verdict for verdict in _WORST if verdict in found), "too few")
 
+    @property
+    def missing(self) -> str:
+        """What it takes before anything can be said, in words; empty where something is said."""
+        if self.verdict != "too few":
+            return ""
+        if self.source == "nothing yet":
+            return (
+                f"its first {FIRST} answers are what later ones are held against, as it says "
+                f"nothing of its training; {self.then.num:,} of them are there"
+            )
+        if self.then.num < measures.FEW_TRAINED:
+            return (
+                f"it learnt from {self.then.num:,} photos; from {measures.FEW_TRAINED} on, answers "
+                "can be held against them"
+            )
+        return (
+            f"{measures.FEW} answers of the last day are needed; there are {self.now.num:,} so far"
+        )
+
     def label(self, index: int) -> str:
         """The name of a label."""
         return self.labels[index].name if index < len(self.labels) else f"#{index}"
@@ -74,6 +96,7 @@ class VersionReport:
             "verdict": self.verdict,
             "answers": self.now.num,
             "answers_then": self.then.num,
+            "missing": self.missing,
             "unfamiliar_share": self.now.rejected / max(int(self.now.unfamiliar.sum()), 1),
             "unfamiliar_share_then": self.then.rejected / max(int(self.then.unfamiliar.sum()), 1),
             "population_stability_index": measures.population_stability(

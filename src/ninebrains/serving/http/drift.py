@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ninebrains.reporting.pages import render_page
-from ninebrains.serving.drift import VersionReport, charts, drift, measures
+from ninebrains.serving.drift import VersionReport, charts, measures, report
 from ninebrains.serving.host import Host
 from ninebrains.serving.http.openapi import Described, Json, json_reply, object_of
 
@@ -104,7 +104,7 @@ def _page(host: Host, name: str | None) -> str:
         report_widest=_widest,
         matters=measures.MATTERS,
         few=measures.FEW,
-        first=drift.FIRST,
+        first=report.FIRST,
         words=_WORDS,
         meanings=_MEANINGS,
     )

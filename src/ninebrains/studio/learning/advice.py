@@ -154,9 +154,12 @@ def _confused(situation: Situation, answers: Answers) -> Iterator[Advice]:
     if len(wrong) < _CONFUSED:
         return
     surest = sorted(wrong, key=lambda row: -float(answers.sure[row]))[:6]
+    held = int(answers.is_test[wrong].sum())
     yield Advice(
-        f"{names[one]} and {names[other]} are taken for each other {len(wrong)} times: look at "
-        f"these {len(surest)} photos. Do they show what the labels say, and what tells them apart?",
+        f"{names[one]} and {names[other]} are taken for each other {len(wrong)} times ({held} of "
+        "the photos held out to measure on, as in Mix-ups, the rest of those learnt from, each "
+        f"left out in its turn): look at these {len(surest)} photos. Do they show what the labels "
+        "say, and what tells them apart?",
         f"between:{one},{other}",
         "confused",
         tuple(int(answers.ids[row]) for row in surest),
