@@ -23,7 +23,7 @@ class Artefact:
         folder.mkdir()
         self.folder = folder
         self.built = target(name).build(Job((brain,), precision, **job), folder)
-        self.facts = describe((brain,), name, precision, self.built.outputs)
+        self.facts = describe((brain,), name, precision, self.built.outputs, target(name).batch)
         self.runtime = runtime(name)
 
     def ask(self, pixels):

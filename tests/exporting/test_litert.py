@@ -2,6 +2,10 @@
 
 import importlib.util
 import io
+import json
+import shutil
+import subprocess
+import sys
 import zipfile
 from importlib.metadata import version
 
@@ -12,8 +16,10 @@ from flatbuffers.table import Table
 
 import ninebrains as nb
 from ninebrains.errors import BrainError
+from ninebrains.exporting.describing import write_runner
 from ninebrains.exporting.litert.converting import convert
 from ninebrains.exporting.litert.finishing import METADATA, check_integers, operators, read
+from ninebrains.exporting.targets.litert import LitertTarget
 from ninebrains.photos import find_photos
 from tests.bridging.networks import net
 from tests.exporting.artefacts import Artefact, runtime
@@ -195,6 +201,32 @@ class Metadata:
     def floats(self, field):
         flags = number_types.Float32Flags
         return [self.inside.Get(flags, place) for place in self.places(field)]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_python_code_of_its_readme_gives_scores(artefacts, small_brain, tmp_path, precision):
+    """In 8 bits the interpreter gives whole numbers; the code makes scores of them."""
+    artefact = artefacts[precision]
+    folder = shutil.copytree(artefact.folder, tmp_path / "out")
+    write_runner("litert", folder)
+    (folder / "export.json").write_text(json.dumps(artefact.facts))
+    (folder / "photo.jpg").write_bytes(jpeg("dog", 500))
+    usage = LitertTarget().usage(artefact.built.outputs, precision)
+    code = usage.split("```python\n")[1].split("```")[0]
+    command = [sys.executable, "-c", f"{code}\nprint(json.dumps(scores.tolist()))"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=folder)
+    pixels = nb.prepare(folder / "photo.jpg", small_brain.contract)[None]
+    expected = small_brain.compute(pixels, ["scores"])["scores"]
+    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=TOLERANCE[precision])
+    for word in ("quantizationParams()", "quantizationParameters"):  # Kotlin, Swift
+        assert (word in usage) == (precision == "int8")
+
+
+def test_it_says_that_it_takes_one_photo_at_a_time(artefacts):
+    facts = artefacts["fp32"].facts
+    network = read(file_of(artefacts["fp32"])).subgraphs[0]
+    assert network.tensors[network.inputs[0]].shape.tolist() == facts["input"]["shape"]
+    assert facts["input"]["shape"][0] == 1
 
 
 def test_a_measured_value_comes_out_too(small_regress_brain, small_pixels, calibration, tmp_path):

@@ -11,6 +11,7 @@ from ninebrains.brains import load
 from ninebrains.errors import ExportError, ExtraError
 from ninebrains.exporting import export, verify
 from ninebrains.exporting.facts import file_hashes
+from ninebrains.exporting.receipting import read_receipts
 from tests.brains.making import make_brain
 from tests.making import write_photos
 
@@ -93,6 +94,28 @@ def test_a_brain_that_is_named_is_taken_though_others_are_beside_it(two_on_a_pag
     (folder / "receipt-1.json").unlink()
     with pytest.raises(ExportError, match="1 receipts of its 2 brains"):
         verify(folder)
+
+
+def test_of_several_brains_each_is_told_with_its_own_labels_and_receipt(two_on_a_page):
+    folder, _, _ = two_on_a_page
+    readme = (folder / "README.md").read_text()
+    names = [receipt.brain.name for receipt in read_receipts(folder)]
+    assert readme.startswith(f"# {' and '.join(names)} for Web page")
+    assert "It knows cat, dog." in readme
+    assert "It measures a number." in readme
+    assert (folder / "labels.txt").read_text() == "cat\ndog\n"
+    assert not (folder / "labels-2.txt").exists()
+    first, second = readme.split("## The brain ")[1:]
+    pets, levels = read_receipts(folder)
+    for text, receipt, number in ((first, pets, ""), (second, levels, "-1")):
+        assert text.startswith(f"{receipt.brain.name}\n")
+        assert f"Verdict: {receipt.verdict}." in text
+        assert f"`receipt{number}.html` shows all of it" in text
+        listed = [line.split("`")[1] for line in text.splitlines() if line.startswith("- `")]
+        assert listed == receipt.outputs
+    assert "as in labels.txt" in first
+    assert "values" in levels.outputs
+    assert "values" not in pets.outputs
 
 
 def test_links_and_damaged_receipts_are_refused(made, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ninebrains.brains import Brain
-from ninebrains.exporting.facts import LABELS, README
+from ninebrains.exporting.facts import README, labels_name, receipt_name
 from ninebrains.exporting.receipt import Receipt
 from ninebrains.exporting.running import runner_files
 from ninebrains.exporting.target import Target
@@ -19,21 +19,22 @@ _FITS = {
     "stretch": "stretched to the frame, whatever its proportions",
 }
 _OUTPUTS = {
-    "scores": "`scores` [N, {labels}]: a calibrated score for each label, as in labels.txt",
-    "values": "`values` [N, 1]: the number that was measured",
-    "features": "`features` [N, {features}]: the trunk's description of the photo",
-    "heatmap": "`heatmap` [N, {labels}, h, w]: where the evidence for each label lies",
+    "scores": "`scores` [{batch}, {labels}]: a calibrated score for each label, as in {file}",
+    "values": "`values` [{batch}, 1]: the number that was measured",
+    "features": "`features` [{batch}, {features}]: the trunk's description of the photo",
+    "heatmap": "`heatmap` [{batch}, {labels}, h, w]: where the evidence for each label lies",
     "unfamiliar": (
-        "`unfamiliar` [N]: how unlike the training photos it is; above 1 the answer is none of "
+        "`unfamiliar` [{batch}]: how unlike the training photos it is; above 1 the answer is none of "
         "the labels"
     ),
 }
 
 
-def write_labels(brain: Brain, folder: Path) -> None:
-    """`labels.txt`: a name a line, in the order of the scores."""
-    names = "".join(f"{label.name}\n" for label in brain.labels)
-    write_bytes(folder / LABELS, names.encode())
+def write_labels(brains: Sequence[Brain], folder: Path) -> None:
+    """`labels.txt`, `labels-1.txt` …: a name a line, in the order of the scores; one a brain."""
+    for place, brain in enumerate(brains):
+        names = "".join(f"{label.name}\n" for label in brain.labels)
+        write_bytes(folder / labels_name(place), names.encode())
 
 
 def write_runner(runtime: str | None, folder: Path) -> None:
@@ -59,31 +60,70 @@ def contract_in_words(contract: Contract) -> str:
     )
 
 
-def write_readme(target: Target, receipt: Receipt, brain: Brain, folder: Path) -> None:
-    """README.md: how to run it there, the contract, and the receipt's summary."""
-    text = "\n".join(_readme(target, receipt, brain))
-    write_bytes(folder / README, text.encode())
+Told = tuple[Brain, Receipt]
 
 
-def _readme(target: Target, receipt: Receipt, brain: Brain) -> Iterator[str]:
-    yield f"# {brain.name} for {target.title}, {receipt.precision}"
+def write_readme(target: Target, told: Sequence[Told], folder: Path) -> None:
+    """README.md: how to run it there, and of each brain the contract and the receipt's summary."""
+    write_bytes(folder / README, "\n".join(_readme(target, told)).encode())
+
+
+def _readme(target: Target, told: Sequence[Told]) -> Iterator[str]:
+    (_, receipt), is_one = told[0], len(told) == 1
+    yield f"# {_listed([brain.name for brain, _ in told])} for {target.title}, {receipt.precision}"
     yield ""
-    names = ", ".join(label.name for label in brain.labels[:12])
-    more = f" and {len(brain.labels) - 12} more" if len(brain.labels) > 12 else ""
-    what = "It measures a number." if brain.task == "regress" else f"It knows {names}{more}."
-    yield f"Version {brain.version} of the brain {brain.name}. {what}"
-    yield from ("", "## Run it", "", target.usage(tuple(receipt.outputs)).strip(), "")
+    yield from (f"{'' if is_one else '- '}{_knows(brain)}" for brain, _ in told)
+    yield from (
+        "",
+        "## Run it",
+        "",
+        target.usage(tuple(receipt.outputs), receipt.precision).strip(),
+        "",
+    )
     if target.runtime:
         yield "On any machine with Python, numpy and the runtime (`runtime.py` says which):"
         yield from ("", "```sh", "python run.py photo.jpg     # photos also need Pillow")
         yield from ("python run.py --bench 250   # how fast it is there", "```", "")
-    yield from ("## What goes in", "", contract_in_words(brain.contract), "")
-    yield from ("## What comes out", "")
-    sizes = {"labels": len(brain.labels), "features": brain.manifest.trunk.num_features}
-    yield from (f"- {_OUTPUTS[name].format(**sizes)}" for name in receipt.outputs)
-    yield from ("", "## Does it answer like the brain?", "")
+    for place, (brain, its_receipt) in enumerate(told):
+        yield from () if is_one else (f"## The brain {brain.name}", "")
+        sizes = {
+            "batch": target.batch or "N",
+            "labels": len(brain.labels),
+            "features": brain.manifest.trunk.num_features,
+            "file": labels_name(place),
+        }
+        outputs = [_OUTPUTS[name].format(**sizes) for name in its_receipt.outputs]
+        heading = "##" if is_one else "###"
+        yield from _taken_and_given(brain, outputs, heading)
+        yield from _proof(its_receipt, place, heading)
+
+
+def _knows(brain: Brain) -> str:
+    names = ", ".join(label.name for label in brain.labels[:12])
+    more = f" and {len(brain.labels) - 12} more" if len(brain.labels) > 12 else ""
+    what = "It measures a number." if brain.task == "regress" else f"It knows {names}{more}."
+    return f"Version {brain.version} of the brain {brain.name}. {what}"
+
+
+def _taken_and_given(brain: Brain, outputs: Sequence[str], heading: str) -> Iterator[str]:
+    yield from (f"{heading} What goes in", "", contract_in_words(brain.contract), "")
+    yield from (f"{heading} What comes out", "", *(f"- {line}" for line in outputs), "")
+
+
+def _proof(receipt: Receipt, place: int, heading: str) -> Iterator[str]:
+    yield from (f"{heading} Does it answer like the brain?", "")
     yield from (f"- {line}" for line in summary(receipt))
-    yield from ("", "`receipt.html` shows all of it, `receipt.json` is for programs.", "")
+    html, data = receipt_name(place, "html"), receipt_name(place, "json")
+    yield from ("", f"`{html}` shows all of it, `{data}` is for programs.", "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as people list them.
+
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def summary(receipt: Receipt) -> Iterator[str]:

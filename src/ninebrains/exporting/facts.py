@@ -14,7 +14,7 @@ from ninebrains.brains import Brain
 from ninebrains.errors import ExportError
 from ninebrains.exporting.target import Precision
 
-FACTS, LABELS, README = "export.json", "labels.txt", "README.md"
+FACTS, README = "export.json", "README.md"
 _RECEIPTS = re.compile(r"receipt(-\d+)?\.json")
 _OF_SYSTEMS = (".DS_Store", "Thumbs.db")  # put beside files by whoever looks into a folder
 _LARGEST_FACTS = 64 * 1024 * 1024
@@ -27,13 +27,38 @@ def receipt_name(place: int, suffix: str) -> str:
     >>> receipt_name(0, "json"), receipt_name(1, "html")
     ('receipt.json', 'receipt-1.html')
     """
-    return f"receipt{f'-{place}' if place else ''}.{suffix}"
+    return f"receipt{_number(place)}.{suffix}"
+
+
+def labels_name(place: int) -> str:
+    """The file of the labels of the brain at a place.
+
+    >>> labels_name(0), labels_name(1)
+    ('labels.txt', 'labels-1.txt')
+    """
+    return f"labels{_number(place)}.txt"
+
+
+def _number(place: int) -> str:
+    return f"-{place}" if place else ""
 
 
 def describe(
-    brains: tuple[Brain, ...], target: str, precision: Precision, outputs: tuple[str, ...]
+    brains: tuple[Brain, ...],
+    target: str,
+    precision: Precision,
+    outputs: tuple[str, ...],
+    batch: int | None = None,
 ) -> dict[str, Any]:
-    """The content of `export.json`; of several brains the first, and who they all are."""
+    """The content of `export.json`; of several brains the first, and who they all are.
+
+    Args:
+        brains: that are exported.
+        target: its name.
+        precision: of the artefact.
+        outputs: that it gives.
+        batch: how many photos it takes at a time; None where that is free.
+    """
     brain = brains[0]
     return {
         "schema_version": 1,
@@ -47,7 +72,7 @@ def describe(
         "task": brain.task,
         "target": target,
         "precision": precision,
-        "input": {"name": "photos", "dtype": "uint8", "shape": [None, *brain.contract.shape]},
+        "input": {"name": "photos", "dtype": "uint8", "shape": [batch, *brain.contract.shape]},
         "outputs": list(outputs),
         "labels": [{"id": label.id, "name": label.name} for label in brain.labels],
         "contract": asdict(brain.contract),

@@ -74,6 +74,7 @@ def make(work: Work, folder: Path) -> tuple[Receipt, ...]:
         failures.append(f"{step}: {refused[0].reasons[0]}")
     else:
         raise ExportError(_refusal(work, refused[0], failures))
+    write_readme(work.target, tuple(zip(work.brains, receipts, strict=True)), folder)
     for place, receipt in enumerate(receipts):
         write_bytes(folder / receipt_name(place, "html"), receipt_page(receipt).encode())
     files = file_hashes(folder)
@@ -100,9 +101,9 @@ def build_artefact(target: Target, job: Job, folder: Path) -> Built:
             f"{target.title} could not be made from {job.brains[0].name}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    facts = describe(job.brains, target.name, job.precision, built.outputs)
+    facts = describe(job.brains, target.name, job.precision, built.outputs, target.batch)
     write_bytes(folder / FACTS, json.dumps(facts, indent=1).encode())
-    write_labels(job.brains[0], folder)
+    write_labels(job.brains, folder)
     write_runner(target.runtime, folder)
     return built
 
@@ -122,16 +123,13 @@ def _receive(
     steps: Sequence[str],
     failures: Sequence[str],
 ) -> Receipt:
-    """The receipt of one brain; with the first comes the README, which tells of it."""
+    """The receipt of one brain."""
     brain, proof = work.brains[place], work.proofs[place]
     theirs = work.target.ask(folder, place, proof.paths)
     artefact = Artefact(
-        work.target.name, work.precision, built, folder, tuple(steps), tuple(failures)
+        work.target.name, work.precision, built.of(place), folder, tuple(steps), tuple(failures)
     )
-    receipt = make_receipt(brain, artefact, proof, work.originals[place], theirs, work.gate)
-    if place == 0:
-        write_readme(work.target, receipt, brain, folder)
-    return receipt
+    return make_receipt(brain, artefact, proof, work.originals[place], theirs, work.gate)
 
 
 def _refusal(work: Work, receipt: Receipt, failures: Sequence[str]) -> str:

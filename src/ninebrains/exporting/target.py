@@ -7,7 +7,7 @@ README and the receipt, and gives the folder its name once the artefact was seen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -60,16 +60,22 @@ class Built:
     """What a target built.
 
     Attributes:
-        outputs: which of the brain's outputs the artefact gives.
+        outputs: which of the brain's outputs the artefact gives; of several brains the first's.
         packages: that built it, and whose versions belong into the receipt.
         notes: sentences for those who use the artefact.
         not_run: what could not be tried on this machine, and why.
+        further: the outputs of each brain after the first.
     """
 
     outputs: tuple[str, ...]
     packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
+    further: tuple[tuple[str, ...], ...] = ()
+
+    def of(self, place: int) -> Built:
+        """The same with the outputs of the brain at a place as the only ones."""
+        return replace(self, outputs=(self.outputs, *self.further)[place], further=())
 
 
 class Target(Protocol):
@@ -98,6 +104,10 @@ class Target(Protocol):
     @property
     def opsets(self) -> range:
         """The versions of ONNX's operator set to choose from; empty where there is no choice."""
+
+    @property
+    def batch(self) -> int | None:
+        """How many photos the artefact takes at a time; None where that is free."""
 
     @property
     def takes_several(self) -> bool:
@@ -132,5 +142,5 @@ class Target(Protocol):
             ExportError: it cannot be opened or run.
         """
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:
         """Markdown for the README: the lines of code that run it there, by language."""

@@ -77,7 +77,7 @@ def test_the_notes_tell_the_first_download(build_site, many_site):
     size = facts(many_site)["first_download_bytes"]
     assert f"downloads {size / 1e6:.1f} MB" in built.notes[0]
     assert set(built.outputs) == {"scores", "features", "heatmap", "unfamiliar"}
-    assert "answers[0].scores" in TARGET.usage(built.outputs)
+    assert "answers[0].scores" in TARGET.usage(built.outputs, "fp32")
 
 
 def test_a_brain_given_twice_is_refused(small_brain):

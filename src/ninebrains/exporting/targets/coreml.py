@@ -45,6 +45,7 @@ class CoreMlTarget:
     efforts: tuple[str, ...] = ()
     runtime: str | None = "coreml"
     opsets: range = range(0)
+    batch: int | None = 1
     takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
@@ -71,7 +72,7 @@ class CoreMlTarget:
         """See `Target.ask`. Core ML is a part of macOS."""
         return ask_runner(folder, "coreml", photos) if sys.platform == "darwin" else None
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:  # noqa: ARG002
         """See `Target.usage`."""
         return _USAGE.replace("ANSWER", outputs[0])
 

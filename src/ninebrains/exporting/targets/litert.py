@@ -62,6 +62,7 @@ class LitertTarget:
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "litert"
     opsets: range = range(0)
+    batch: int | None = 1
     takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
@@ -90,9 +91,11 @@ class LitertTarget:
         """See `Target.ask`."""
         return ask_runner(folder, "litert", photos)
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:
         """See `Target.usage`."""
-        return _USAGE.replace("ANSWER", outputs[0])
+        python, kotlin, swift = _BYTES_READ if precision == "int8" else _FLOATS_READ
+        text = _USAGE.replace("PYTHON", python).replace("KOTLIN", kotlin).replace("SWIFT", swift)
+        return text.replace("ANSWER", outputs[0])
 
 
 def _wanted(model: onnx.ModelProto, precision: Precision) -> tuple[str, ...]:
@@ -125,6 +128,23 @@ def describe(brain: Brain, outputs: Sequence[str]) -> Model:
     )
 
 
+_FLOATS_READ = (
+    'ANSWER = run(photos=pixels)["ANSWER"]',
+    "val answer = FloatArray(tensor.numElements()) { bytes.getFloat(4 * it) }",
+    "let answer = output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }",
+)
+_BYTES_READ = (
+    """numbers = run(photos=pixels)["ANSWER"].astype("float32")  # uint8, 0 to 255
+scale, zero_point = run.get_output_details()["ANSWER"]["quantization"]
+ANSWER = (numbers - zero_point) * scale""",
+    """val kind = tensor.quantizationParams()
+val answer = FloatArray(tensor.numElements()) { // whole numbers of 0 to 255 to what they stand for
+    ((bytes.get(it).toInt() and 0xFF) - kind.zeroPoint) * kind.scale
+}""",
+    """let kind = output.quantizationParameters!
+let answer = output.data.map { Float(Int($0) - kind.zeroPoint) * kind.scale } // of 0 to 255""",
+)
+
 _USAGE = """Python:
 
 ```python
@@ -136,19 +156,23 @@ from contract import prepare  # beside this file; needs Pillow
 
 run = Interpreter("model.tflite").get_signature_runner()
 contract = json.loads(Path("export.json").read_text())["contract"]
-given = run(photos=prepare("photo.jpg", contract)[None])["ANSWER"]
+pixels = prepare("photo.jpg", contract)[None]  # uint8 [1, H, W, 3]
+PYTHON
 ```
 
 Kotlin (`com.google.ai.edge.litert:litert`), with a bitmap already in the contract's frame:
 
 ```kotlin
-val interpreter = Interpreter(FileUtil.loadMappedFile(context, "model.tflite"))
+val interpreter = Interpreter(File(path))
 val photos = ByteBuffer.allocateDirect(width * height * 3)
 for (pixel in pixels) { // IntArray from bitmap.getPixels
     photos.put((pixel shr 16).toByte()).put((pixel shr 8).toByte()).put(pixel.toByte())
 }
-val answer = TensorBuffer.createFrom(interpreter.getOutputTensorFromSignature("ANSWER", null))
-interpreter.runSignature(mapOf("photos" to photos.rewind()), mapOf("ANSWER" to answer.buffer))
+val tensor = interpreter.getOutputTensorFromSignature("ANSWER", "serving_default")
+val bytes = ByteBuffer.allocateDirect(tensor.numBytes()).order(ByteOrder.nativeOrder())
+photos.rewind()
+interpreter.runSignature(mapOf("photos" to photos), mapOf("ANSWER" to bytes), "serving_default")
+KOTLIN
 ```
 
 Swift (`TensorFlowLiteSwift`), with the same bytes:
@@ -158,7 +182,8 @@ let interpreter = try Interpreter(modelPath: path)
 try interpreter.allocateTensors()
 try interpreter.copy(photos, toInputAt: 0)
 try interpreter.invoke()
-let answer = try interpreter.output(at: 0) // ANSWER
+let output = try interpreter.output(at: 0) // ANSWER
+SWIFT
 ```
 """
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from ninebrains.places import write_bytes
 if TYPE_CHECKING:
     import onnx
 
-LEAST_OPSET = 13
+LEAST_OPSET = 14  # below it the converter has no way for Sub, with which every trunk begins
 _FILE = "model.onnx"
 _LARGEST_FILE = 2**31 - 1  # what protobuf can hold
 
@@ -32,14 +35,13 @@ class OnnxTarget:
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-weights", "int8")
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "onnx"
+    batch: int | None = None
     takes_several: bool = False
 
     @property
     def opsets(self) -> range:
-        """Up to the newest that the package `onnx` knows."""
-        from onnx import defs
-
-        return range(LEAST_OPSET, defs.onnx_opset_version() + 1)
+        """Up to the newest that ONNX Runtime runs, which the package `onnx` may be ahead of."""
+        return range(LEAST_OPSET, _newest_opset() + 1)
 
     def require(self, precision: Precision) -> None:
         """Everything is in the base install."""
@@ -75,7 +77,7 @@ class OnnxTarget:
         """See `Target.ask`."""
         return ask_runner(folder, "onnx", photos)
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:  # noqa: ARG002
         """See `Target.usage`."""
         answer = outputs[0]
         return f"""```python
@@ -93,6 +95,26 @@ pixels = prepare("photo.jpg", contract)[None]  # uint8 [1, H, W, 3]
 """
 
 
+@cache
+def _newest_opset() -> int:
+    """The newest operator set that both packages here know; found by loading a network of one node.
+
+    ONNX Runtime has no way to ask it.
+    """
+    from onnx import TensorProto, defs, helper
+    from onnxruntime import InferenceSession
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "", ends[:1], ends[1:])
+    for version in range(defs.onnx_opset_version(), LEAST_OPSET, -1):
+        opset = helper.make_opsetid("", version)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+        with suppress(Exception):  # "is under development"
+            InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+            return version
+    return LEAST_OPSET
+
+
 def in_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
     """The same network in another version of the operator set.
 
@@ -108,8 +130,15 @@ def in_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
         return version_converter.convert_version(model, opset)
     except Exception as error:
         raise BrainError(
-            f"the network, in operator set {present}, cannot be said in set {opset}: {error}"
+            f"the network, in operator set {present}, cannot be said in set {opset} "
+            f"({_reason(error)}). Leave --opset out, or try one nearer to {present}."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the converter says of an operator that it cannot turn; it tells where it stands too."""
+    found = re.search(r"No Adapter (?:From|To) Version \$?\d+ for (\w+)", str(error))
+    return f"there is no way for {found[1]}" if found else "its converter fails"
 
 
 def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -53,6 +53,7 @@ class OpenVinoTarget:
     efforts: tuple[str, ...] = EFFORTS
     runtime: str | None = "openvino"
     opsets: range = range(0)
+    batch: int | None = None
     takes_several: bool = False
 
     def require(self, precision: Precision) -> None:
@@ -81,7 +82,7 @@ class OpenVinoTarget:
         """See `Target.ask`."""
         return ask_runner(folder, "openvino", photos)
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:  # noqa: ARG002
         """See `Target.usage`."""
         return _USAGE.replace("ANSWER", outputs[0])
 

@@ -38,6 +38,7 @@ class SavedModelTarget:
     efforts: tuple[str, ...] = ()
     runtime: str | None = "saved_model"
     opsets: range = range(0)
+    batch: int | None = None
     takes_several: bool = False
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002
@@ -63,7 +64,7 @@ class SavedModelTarget:
         """See `Target.ask`."""
         return ask_runner(folder, "saved_model", photos)
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:  # noqa: ARG002
         """See `Target.usage`."""
         return _USAGE.replace("ANSWER", outputs[0])
 

@@ -46,6 +46,7 @@ class WebTarget:
     efforts: tuple[str, ...] = ()
     runtime = None
     opsets = range(0)
+    batch = 1  # the page asks about one photo at a time
     takes_several = True
 
     def require(self, precision: Precision) -> None:  # noqa: ARG002 - the same for all
@@ -80,6 +81,7 @@ class WebTarget:
                 "Its build for graphics processors is fetched only where it might be faster.",
             ),
             not_run=("The build for graphics processors (WebGPU).",),
+            further=tuple(brain.outputs for brain in job.brains[1:]),
         )
 
     def ask(self, folder: Path, brain: int, photos: Sequence[Path]) -> Answers | None:
@@ -93,7 +95,7 @@ class WebTarget:
         found = ask_browser(folder, brain, photos)
         return ask_networks(folder, brain, photos) if found is None else found
 
-    def usage(self, outputs: tuple[str, ...]) -> str:
+    def usage(self, outputs: tuple[str, ...], precision: Precision) -> str:  # noqa: ARG002
         """How to host the page, and how to ask its modules from a page of one's own."""
         answer = "values" if "values" in outputs else "scores"
         return _USAGE.format(answer=answer, outputs=", ".join(f"`{name}`" for name in outputs))
