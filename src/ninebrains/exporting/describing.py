@@ -24,8 +24,8 @@ _OUTPUTS = {
     "features": "`features` [{batch}, {features}]: the trunk's description of the photo",
     "heatmap": "`heatmap` [{batch}, {labels}, h, w]: where the evidence for each label lies",
     "unfamiliar": (
-        "`unfamiliar` [{batch}]: how unlike the training photos it is; above 1 the answer is none of "
-        "the labels"
+        "`unfamiliar` [{batch}]: how unlike the training photos it is; above 1 the answer is "
+        "none of the labels"
     ),
 }
 
