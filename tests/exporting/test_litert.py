@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from importlib.metadata import version
 
@@ -15,8 +16,9 @@ from flatbuffers import encode, number_types
 from flatbuffers.table import Table
 
 import ninebrains as nb
-from ninebrains.errors import BrainError
+from ninebrains.errors import BrainError, OutputError
 from ninebrains.exporting.describing import write_runner
+from ninebrains.exporting.litert import converting
 from ninebrains.exporting.litert.converting import convert
 from ninebrains.exporting.litert.finishing import METADATA, check_integers, operators, read
 from ninebrains.exporting.targets.litert import LitertTarget
@@ -257,6 +259,31 @@ def test_more_effort_gives_another_file_that_answers_as_well(
 def test_int8_without_photos_is_refused(small_brain, tmp_path):
     with pytest.raises(BrainError, match="without photos to calibrate on"):
         Artefact("litert", small_brain, "int8", tmp_path / "int8")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with room for 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if (
+        not (mount and umount)
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run([umount, str(folder)], check=True)
+
+
+def test_a_full_temporary_folder_is_said(small_brain, small_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    with pytest.raises(OutputError, match=rf"no space is left in .* {small_disk}"):
+        Artefact("litert", small_brain, "fp32", tmp_path / "fp32")
+    monkeypatch.setattr(converting, "check_scratch", lambda _: None)  # it filled up meanwhile
+    with pytest.raises(OutputError, match=rf"folder\s+{small_disk} is full"):
+        Artefact("litert", small_brain, "fp32", tmp_path / "again")
 
 
 def test_a_network_that_does_not_begin_with_bytes_cannot_be_quantised():

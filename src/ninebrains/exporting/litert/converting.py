@@ -5,6 +5,8 @@ graph ── to_keras ──► Keras, channels last ── TensorFlow, weights 
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from ninebrains.bridging import to_keras
 from ninebrains.bridging.backend import import_tensorflow, quietly
-from ninebrains.errors import BrainError
+from ninebrains.errors import BrainError, OutputError
 from ninebrains.exporting.freezing import frozen, photos_spec
 from ninebrains.exporting.litert.entering import with_rows
 from ninebrains.exporting.target import Precision
@@ -20,6 +22,8 @@ from ninebrains.images import Pixels
 
 if TYPE_CHECKING:
     import onnx
+
+_SCRATCH_BESIDE = 1 << 20  # bytes that are no weights
 
 
 def convert(
@@ -37,7 +41,9 @@ def convert(
     Raises:
         BrainError: the network has operators that Keras or LiteRT do not know.
         ExtraError: TensorFlow is missing.
+        OutputError: the temporary folder has no room for what the converter writes there.
     """
+    check_scratch(model.ByteSize())
     tensorflow = import_tensorflow()
     names = [output.name for output in model.graph.output]
     model = with_rows(model)
@@ -57,6 +63,24 @@ def convert(
                 f"LiteRT's converter refuses the network: {_first_line(error)}. Try another "
                 "precision, trunk or target."
             ) from error
+
+
+def check_scratch(num_bytes: int) -> None:
+    """Make sure that the network fits into the temporary folder, as the converter writes it there.
+
+    Where it does not, the converter says nothing and leaves the signature out.
+
+    Raises:
+        OutputError: saying how much room there is.
+    """
+    folder, needed = tempfile.gettempdir(), num_bytes + _SCRATCH_BESIDE
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"no space is left in the temporary folder {folder}: LiteRT's converter needs "
+            f"{needed / 1e6:.1f} MB there, and {free / 1e6:.1f} MB are free. Free some, or set "
+            "TMPDIR to another folder."
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ninebrains.errors import BrainError
+from ninebrains.errors import BrainError, OutputError
 from ninebrains.exporting.litert.metadata import LABELS, Model, write_metadata
 
 METADATA = "TFLITE_METADATA"
@@ -29,8 +30,17 @@ def finish(data: bytes, model: Model, labels: Sequence[str]) -> bytes:
         data: what the converter gave.
         model: what the metadata say.
         labels: names by index.
+
+    Raises:
+        OutputError: there is no signature; the converter needed more room than there was.
     """
     network = read(data)
+    if not network.signatureDefs:
+        raise OutputError(
+            f"LiteRT's converter left the signature out, as it does when the temporary folder "
+            f"{tempfile.gettempdir()} is full. Free some space there, or set TMPDIR to another "
+            "folder."
+        )
     graph, signature = network.subgraphs[0], network.signatureDefs[0]
     for ends in (signature.inputs, signature.outputs):
         for end in ends:
