@@ -4,13 +4,21 @@ import numpy as np
 from PIL import Image, ImageOps
 
 LARGEST_PIXELS = 100_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "PPM")
 HAS_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def prepare(path, contract):
     """The pixels uint8[H, W, 3] of a photo, upright, in the size of the contract."""
     wide, high = contract["width"], contract["height"]
-    image = Image.open(path)
+    Image.init()
+    with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        pixels = upright(image, wide, high)
+    return np.asarray(fit(pixels, wide, high, contract["fit"], tuple(contract["pad_color"])))
+
+
+def upright(image, wide, high):
+    """A photo as 8-bit RGB; a JPEG may come out smaller, never below twice the size wanted."""
     is_tiff = image.format == "TIFF"  # Pillow turns these by itself
     is_turned = not is_tiff and 5 <= image.getexif().get(0x0112, 1) <= 8
     width, height = image.size[::-1] if is_turned else image.size
@@ -18,10 +26,9 @@ def prepare(path, contract):
         raise ValueError(f"{width} x {height} pixels; the limit is {LARGEST_PIXELS:,}")
     room = min(width / (2 * wide), height / (2 * high))
     factor = next((number for number in (8, 4, 2) if number <= room), 1)
-    if image.format in ("JPEG", "MPO") and factor > 1:  # decoded smaller, never below twice
+    if image.format in ("JPEG", "MPO") and factor > 1:
         image.draft("RGB", (image.width // factor, image.height // factor))
-    image = to_rgb(image if is_tiff else ImageOps.exif_transpose(image))
-    return np.asarray(fit(image, wide, high, contract["fit"], tuple(contract["pad_color"])))
+    return to_rgb(image if is_tiff else ImageOps.exif_transpose(image))
 
 
 def to_rgb(image):
@@ -29,8 +36,13 @@ def to_rgb(image):
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
-        image = Image.fromarray((np.asarray(image) * scale + 0.5).astype(np.uint8))
+        values, top = np.asarray(image), 1.0 if image.mode == "F" else 65535.0
+        if not (values.min() >= 0 and values.max() <= top):  # not a number is neither
+            raise ValueError(
+                f"grey values run from {values.min():g} to {values.max():g}, beyond 0 to {top:g}; "
+                "save it as 8 or 16 bits a channel"
+            )
+        image = Image.fromarray((values * (255.0 / top) + 0.5).astype(np.uint8))
     elif image.mode in HAS_ALPHA or "transparency" in image.info:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image.convert("RGBA"))
