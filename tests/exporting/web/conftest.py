@@ -43,7 +43,7 @@ HOSTILE = {
     "<img src=x onerror=alert(1)>": 12,
     "cat, \"the\" 'best' 🐈": 12,
     "=HYPERLINK(1)": 12,
-    "a/b\\c:d*?": 12,
+    "a/b\\c:d*?; e": 12,
 }
 
 

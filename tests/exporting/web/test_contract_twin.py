@@ -110,6 +110,38 @@ def test_photos_are_turned_upright(see, orientation):
         assert away.mean() < 0.5
 
 
+def with_orientation(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def as_webp(image, **options):
+    return encoded(image, "WEBP", lossless=True, exact=True, **options)
+
+
+def test_webp_photos_are_turned_upright_to_the_pixel(see):
+    """Browsers do not agree on what to do with the orientation of WebP."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    files = [as_webp(noise(90, 70), exif=with_orientation(number)) for number in range(10)]
+    bare = [with_orientation(number).removeprefix(b"Exif\0\0") for number in (3, 6)]
+    files += [as_webp(noise(90, 70), exif=exif) for exif in bare]
+    files += [as_webp(noise(91, 70), xmp=xmp), as_webp(noise(91, 70))]
+    files += [as_webp(noise(90, 70), xmp=xmp, exif=with_orientation(8))]
+    for data, row in zip(files, see(files, CONTRACTS[1:4]), strict=True):
+        for pixels, contract in zip(row, CONTRACTS[1:4], strict=True):
+            np.testing.assert_array_equal(pixels, prepare(data, contract))
+
+
+def test_damaged_exif_in_webp_turns_nothing(see):
+    whole = with_orientation(6)
+    pieces = [whole[:length] for length in (6, 9, 14, 17, 24)]
+    files = [as_webp(noise(90, 70), exif=exif) for exif in [b"Exif", b"no exif at all", *pieces]]
+    plain = see([as_webp(noise(90, 70))], CONTRACTS[:1])[0][0]
+    for row in see(files, CONTRACTS[:1]):
+        np.testing.assert_array_equal(row[0], plain)
+
+
 @pytest.mark.parametrize("size", [(128, 96), (300, 220), (517, 389), (1030, 771), (2400, 1600)])
 def test_jpegs_of_any_size_are_nearly_the_same(see, size):
     data = encoded(scene(*size), "JPEG", quality=90)

@@ -113,9 +113,14 @@ def test_a_camera_that_is_not_allowed_is_told_in_words(visit, one_site):
 def test_a_file_that_is_no_photo_is_told_in_words(visit, one_site, cat_file):
     page = visit(one_site)
     ask(page, cat_file)
+    page.click("#show-heat")
     page.set_input_files("#file", as_file(b"no photo", "text.jpg"))
     page.wait_for_selector("#problem:visible")
     assert "cannot read" in page.inner_text("#problem")
+    assert page.locator(".card").count() == 0  # what was there was said of another photo
+    for gone in ("#photo", "#heat", "#timing", "#caption", "#show-heat"):
+        assert page.is_hidden(gone)
+    assert page.is_visible("text=Show it something")
     ask(page, cat_file)
     assert page.is_hidden("#problem")
 
@@ -171,6 +176,8 @@ def test_right_answers_become_a_data_set_that_train_takes(visit, one_site, tmp_p
     dataset = read_dataset(tmp_path / "photos")
     assert sorted(dataset.labels) == ["cat", "dog"]
     assert len(dataset.photos) == 6
+    table = read_dataset(tmp_path / "labels.csv")
+    assert [photo.labels for photo in table.photos] == [("cat",)] * 3 + [("dog",)] * 3
     files = {photo.path.read_bytes() for photo in dataset.photos if photo.labels == ("cat",)}
     assert files == {jpeg("cat", number) for number in range(300, 303)}
 
@@ -240,6 +247,9 @@ def test_labels_are_text_whatever_they_hold(visit, hostile_site, hostile_brain, 
     assert len({name.split("/")[1] for name in inside}) == 4
     assert all(len(name.split("/")) == 3 and ".." not in name for name in inside)
     assert len(read_dataset(tmp_path / "photos").labels) == 4
+    table = read_dataset(tmp_path / "labels.csv", "classify")
+    given = {photo.path.read_bytes(): photo.labels for photo in table.photos}
+    assert given == {jpeg("fish", number): (name,) for number, name in enumerate(names)}
     said = (tmp_path / "feedback.csv").read_text()
     assert "'=HYPERLINK(1)" in said
 

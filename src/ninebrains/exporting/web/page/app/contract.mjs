@@ -2,6 +2,7 @@
 // The export's receipt says how closely the two agree.
 
 import { resize } from "./resize.mjs";
+import { uprightBitmap } from "./upright.mjs";
 
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_PIXELS = 100_000_000;
@@ -23,8 +24,7 @@ export async function decode(blob) {
   const head = new Uint8Array(await blob.slice(0, 3).arrayBuffer());
   let bitmap;
   try {
-    bitmap = await createImageBitmap(blob, {
-      imageOrientation: "from-image",
+    bitmap = await uprightBitmap(blob, {
       premultiplyAlpha: "none",
       colorSpaceConversion: "none",
     });

@@ -1,7 +1,9 @@
 // What people said, as a data set that `ninebrains train` takes.
 //
-//   photos/<label>/<name>.jpg   where each photo has one label: `ninebrains train photos/`
-//   labels.csv, photos/…        where it has several, or a value: `ninebrains train labels.csv`
+//   labels.csv, photos/…        every photo with its label, labels or value, as the brain has them:
+//                               `ninebrains train labels.csv --task classify` (multilabel, regress)
+//   photos/<label>/<name>.jpg   where each photo has one label, which some folders cannot be named
+//                               after: `ninebrains train photos/`, if all can
 //   none_of_these/…             photos that show none of the labels
 //   feedback.csv                everything that was said, with what the brain had answered
 
@@ -26,8 +28,8 @@ export async function writeDataset(task, kept) {
     const folder = isPlain && !isNone ? `photos/${folderOf(item.truth[0], folders)}` : "photos";
     const path = `${isNone ? "none_of_these" : folder}/${file}`;
     const names = Array.isArray(item.truth) ? item.truth : [String(item.truth)];
-    // Semicolons stand between labels there, so none can be inside of one.
-    const truth = names.map((name) => name.replaceAll(";", ",")).join(";");
+    // Semicolons stand between labels where there may be several, so none can be inside of one.
+    const truth = names.map((name) => (isPlain ? name : name.replaceAll(";", ","))).join(";");
     files.push({ path, data: new Uint8Array(await item.photo.arrayBuffer()), date });
     if (!isNone) labels.push([path, truth]);
     const { answer, score, unfamiliar } = item;
@@ -35,7 +37,7 @@ export async function writeDataset(task, kept) {
     said.push([path, ...texts, score, unfamiliar ?? "", item.brain, item.version, date.toISOString()]);
   }
   const date = new Date();
-  if (!isPlain) files.push({ path: "labels.csv", data: csv(labels), date });
+  files.push({ path: "labels.csv", data: csv(labels), date });
   files.push({ path: "feedback.csv", data: csv(said), date });
   return zip(files);
 }

@@ -34,6 +34,7 @@ async function refresh() {
   await count();
   part("kept-empty").hidden = kept.length > 0;
   part("kept-actions").hidden = kept.length === 0;
+  part("kept-hint").hidden = kept.length === 0;
   part("kept-actions").replaceChildren(...downloads(kept), deleteAll(kept.length));
   part("kept-list").replaceChildren(...kept.reverse().map(itemFor));
 }

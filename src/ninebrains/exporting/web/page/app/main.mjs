@@ -13,6 +13,7 @@ import { keepOffline } from "./offline.mjs";
 import { speak } from "./speaking.mjs";
 import { drawHeat, drawPhoto, followSize, show } from "./stage.mjs";
 import { teachOf } from "./teaching.mjs";
+import { uprightBitmap } from "./upright.mjs";
 
 const base = new URL("..", import.meta.url);
 const MOST_AT_FIRST = 4; // brains that are chosen before anyone has chosen
@@ -134,7 +135,7 @@ async function openFile(blob) {
   complain("");
   try {
     const result = await client.answerFile(blob, chosen);
-    const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
+    const bitmap = await uprightBitmap(blob);
     if (mine !== turn) return bitmap.close();
     setShot({ bitmap, blob, result, taught: new Map() });
     drawPhoto(bitmap);
@@ -143,7 +144,7 @@ async function openFile(blob) {
     await considerGraphics();
   } catch (error) {
     if (mine !== turn) return;
-    if (part("frame").dataset.state === "camera") show(shot ? "photo" : "empty");
+    clear(); // or the answer to the photo before would seem to be about this one
     complain(error.message);
   }
 }
@@ -215,11 +216,16 @@ function hold() {
 
 function closeCamera() {
   endCamera();
+  clear();
+  part("camera").focus();
+}
+
+/** Show no photo and no answer. */
+function clear() {
   setShot(null);
   part("answers").replaceChildren();
   for (const id of ["timing", "teach-hint", "show-heat", "caption"]) part(id).hidden = true;
   show("empty");
-  part("camera").focus();
 }
 
 function endCamera() {
