@@ -7,12 +7,13 @@ from onnx import TensorProto, helper
 
 import ninebrains as nb
 from ninebrains.brains.graph import unpack
-from ninebrains.bridging import to_keras, to_onnx
+from ninebrains.bridging import read_keras, to_keras, to_onnx
 from ninebrains.bridging.to_keras import KNOWN_OPERATORS
-from ninebrains.errors import BrainError
+from ninebrains.errors import BrainError, TrunkError
 from ninebrains.photos import find_photos
 from ninebrains.trunks import InputOverrides, import_trunk, load_trunk
 from tests.bridging.networks import net, numbers, photos_for, reference
+from tests.making import jpeg
 from tests.trunks import networks
 from tests.trunks.attention import vit
 
@@ -84,6 +85,23 @@ def test_what_is_saved_is_loaded_in_safe_mode_and_answers_the_same(
     assert set(after) == set(small_brain.outputs)
     for name in before:
         assert np.array_equal(before[name], after[name])
+
+
+def test_what_is_cut_after_its_trunk_and_saved_goes_back_to_onnx(small_brain, tmp_path):
+    import keras
+    from onnxruntime import InferenceSession
+
+    model = small_brain.to_keras()
+    keras.Model(model.inputs, model.get_layer("features").output).save(tmp_path / "cut.keras")
+    back = to_onnx(read_keras(tmp_path / "cut.keras"))
+    photos = keras.Input((9, 9, 3), dtype="uint8")
+    with pytest.raises(TrunkError, match="casts to int32; expected float32"):
+        to_onnx(keras.Model(photos, keras.ops.cast(photos, "int32")))
+    photos = np.stack([nb.prepare(jpeg("cat", number), small_brain.contract) for number in (1, 2)])
+    session = InferenceSession(back.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: photos.astype(np.float32)})
+    expected = small_brain.compute(photos, ["features"])["features"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_each_task_gives_its_own_outputs(small_regress_brain):

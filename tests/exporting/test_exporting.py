@@ -82,6 +82,18 @@ def test_its_runner_needs_nothing_of_ninebrains(brain_file, tmp_path):
     assert answer["scores"][ours.top.label] == pytest.approx(ours.top.score, abs=1e-6)
 
 
+def test_its_runner_runs_in_any_folder_and_locale(brain_file, tmp_path):
+    folder = export(brain_file, "onnx", tmp_path / "an 🐱 é").folder
+    (folder / "photo 🐶.jpg").write_bytes(jpeg("dog", 500))
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for environment in ({}, plain):
+        command = [sys.executable, str(folder / "run.py"), str(folder / "photo 🐶.jpg")]
+        done = subprocess.run(
+            command, capture_output=True, check=True, env={**os.environ, **environment}
+        )
+        assert json.loads(done.stdout)["answer"] == load(brain_file).run(jpeg("dog", 500)).answer
+
+
 def test_the_code_in_its_readme_runs_as_it_is(brain_file, tmp_path):
     folder = export(brain_file, "onnx", tmp_path / "out").folder
     (folder / "photo.jpg").write_bytes(jpeg("dog", 500))

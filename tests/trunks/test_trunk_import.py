@@ -261,6 +261,10 @@ def test_files_that_are_no_models_are_refused(tmp_path):
         (tmp_path / "x.onnx").write_bytes(content)
         with pytest.raises(TrunkError, match=r"x\.onnx is not an ONNX model"):
             import_trunk(tmp_path / "x.onnx", "small")
+    (tmp_path / "plot.txt").write_bytes(b"not a model")
+    for name in ("plot.txt", "none.onnx", "none.txt"):
+        with pytest.raises(TrunkError, match=r"xpected an ONNX file \(\.onnx\), a Keras file"):
+            import_trunk(tmp_path / name, "small")
     with pytest.raises(TrunkError, match="does not exist"):
         import_trunk(tmp_path / "none.onnx", "small")
     with pytest.raises(TrunkError, match="is a folder"):

@@ -43,6 +43,11 @@ from ninebrains.trunks.settling import settle
 from ninebrains.trunks.sizing import check_work_up_to
 from ninebrains.trunks.trunk import Floats, Trunk
 
+_EXPECTED = (
+    "an ONNX file (.onnx), a Keras file (.keras, .h5), or one of Keras's applications, such as "
+    "keras:MobileNet"
+)
+
 if TYPE_CHECKING:
     import onnx
 
@@ -85,7 +90,7 @@ def import_trunk(
                 f"{os.fspath(path)} has its own weights; weights of their own go with one of "
                 "Keras's applications, such as keras:MobileNet."
             )
-        model, digest = read_model(Path(path))
+        model, digest = _read_onnx(Path(path))
         source = f"{Path(path).name} sha256:{digest}"
         return _made(_Network(model, Path(path).name, source, None), name, overrides)[0]
     found = read_keras_network(path, overrides.size, weights)
@@ -93,6 +98,23 @@ def import_trunk(
     trunk, form, normalised = _made(network, name, overrides, from_keras=True)
     check_answers(found, form, normalised)
     return trunk
+
+
+def _read_onnx(path: Path) -> tuple[onnx.ModelProto, str]:
+    """As `read_model`, for those who may have meant another kind of network.
+
+    Raises:
+        TrunkError: as there.
+    """
+    if not path.is_file():
+        kind = "is a folder" if path.is_dir() else "does not exist"
+        raise TrunkError(f"{path} {kind}; expected {_EXPECTED}.")
+    try:
+        return read_model(path)
+    except TrunkError as error:
+        if path.suffix.lower() == ".onnx":
+            raise
+        raise TrunkError(f"{sentence(error)} Expected {_EXPECTED}.") from error
 
 
 @dataclass(frozen=True)

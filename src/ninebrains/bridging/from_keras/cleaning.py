@@ -17,7 +17,6 @@ from ninebrains.bridging.from_keras.layers import (
     LAYERS,
     MODELS,
     OPERATIONS,
-    OPERATIONS_MODULE,
     PASSING,
     PRIVATE_MODULES,
     listed,
@@ -137,8 +136,8 @@ class _Cleaner:
         shown = told["config"].get("name", "")
         # HDF5 files do not say the module, but layers have more settings than a name.
         bare = given is None and "trainable" not in told["config"]
-        if kind in OPERATIONS and (bare or given == OPERATIONS_MODULE):
-            place = OPERATIONS_MODULE
+        if kind in OPERATIONS and (bare or given == OPERATIONS[kind]):
+            place = OPERATIONS[kind]
         elif kind in MODELS:
             place = _PLACES[kind]
         elif kind in LAYERS | PASSING or kind == "InputLayer":
@@ -198,6 +197,8 @@ class _Cleaner:
                 cleaned[key] = self.activation(value, name)
             elif not str(key).endswith(_LEARNING) and key not in ("name", "dtype"):
                 cleaned[str(key)] = self.plain(value, f"{name}.{key}")
+        if kind == "Cast":
+            cleaned["dtype"] = str(config.get("dtype"))
         for role in _INITIALIZERS.get(kind, ()):
             cleaned[f"{role}_initializer"] = _FRESH
         return _in_words_of_today(kind, cleaned)

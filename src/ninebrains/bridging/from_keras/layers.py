@@ -62,8 +62,14 @@ PASSING = frozenset(
 # Networks inside networks.
 MODELS = frozenset({"Functional", "Model", "Sequential"})
 
-# Steps between layers, as `x / 127.5 - 1` writes them (keras.src.ops.numpy).
-OPERATIONS = frozenset({"Add", "Divide", "GetItem", "Multiply", "Stack", "Subtract", "TrueDivide"})
+# Steps between layers, as `x / 127.5 - 1` writes them, and where Keras keeps them.
+OPERATIONS = {
+    **dict.fromkeys(
+        ("Add", "Divide", "GetItem", "Multiply", "Stack", "Subtract", "TrueDivide"),
+        "keras.src.ops.numpy",
+    ),
+    "Cast": "keras.src.ops.core",
+}
 
 # Activation functions by Keras's own names, older names beside them.
 ACTIVATIONS = frozenset(
@@ -98,7 +104,6 @@ PRIVATE_MODULES = {
     "LayerScale": "keras.src.applications.convnext",
     "StochasticDepth": "keras.src.applications.convnext",
 }
-OPERATIONS_MODULE = "keras.src.ops.numpy"
 
 
 def listed() -> str:

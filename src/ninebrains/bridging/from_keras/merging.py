@@ -65,6 +65,17 @@ def concatenate(sheet: Sheet, layer: Any, values: list[Value], name: str) -> Val
     return sheet.put("Concat", name, values, made, axis=1)
 
 
+def cast(operation: Any, args: tuple[Any, ...], name: str) -> Value:  # noqa: ANN401
+    """A cast to float32, which all values are, the photos too.
+
+    Raises:
+        TrunkError: to something else.
+    """
+    if str(operation.dtype) != "float32" or len(args) != 1 or not isinstance(args[0], Value):
+        raise TrunkError(f"the step {name!r} casts to {operation.dtype}; expected float32.")
+    return args[0]
+
+
 def operate(
     sheet: Sheet,
     operation: Any,  # noqa: ANN401

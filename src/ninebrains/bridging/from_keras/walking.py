@@ -11,7 +11,6 @@ from ninebrains.bridging.from_keras.layers import (
     LAYERS,
     MODELS,
     OPERATIONS,
-    OPERATIONS_MODULE,
     PASSING,
     listed,
 )
@@ -117,7 +116,9 @@ class Walk:
     ) -> list[Value]:
         kind, module = type(operation).__name__, type(operation).__module__
         name = f"{prefix}{operation.name}"
-        if module == OPERATIONS_MODULE and kind in OPERATIONS:
+        if module == OPERATIONS.get(kind) and kind == "Cast":
+            return [merging.cast(operation, args, name)]
+        if module == OPERATIONS.get(kind):
             return [merging.operate(self.sheet, operation, args, kwargs, name)]
         if not module.startswith("keras.src.") or kind not in LAYERS | PASSING | MODELS:
             raise TrunkError(

@@ -22,7 +22,8 @@ def open_model(folder, facts, threads=None):
 
         Interpreter = tensorflow.lite.Interpreter
     threads = threads or os.cpu_count() or 1
-    interpreter = Interpreter(str(folder / "model.tflite"), num_threads=threads)
+    path = os.fsencode(folder / "model.tflite").decode("utf-8", "surrogateescape")  # in any locale
+    interpreter = Interpreter(path, num_threads=threads)
     run = interpreter.get_signature_runner("serving_default")
     kinds = {name: kind["quantization"] for name, kind in run.get_output_details().items()}
 

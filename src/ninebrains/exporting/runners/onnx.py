@@ -13,7 +13,7 @@ def open_model(folder, facts, threads=None):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    path = str(folder / "model.onnx")
+    path = os.fsencode(folder / "model.onnx").decode("utf-8", "surrogateescape")  # in any locale
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = facts["outputs"]
     return lambda pixels: dict(zip(names, session.run(names, {"photos": pixels}), strict=True))

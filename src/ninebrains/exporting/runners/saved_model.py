@@ -16,7 +16,8 @@ def open_model(folder, facts, threads=None):
 
     if threads:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-    model = tensorflow.saved_model.load(str(folder / "1"))
+    path = os.fsencode(folder / "1").decode("utf-8", "surrogateescape")  # in any locale
+    model = tensorflow.saved_model.load(path)
     run = model.signatures["serving_default"]
 
     def answer(pixels):
