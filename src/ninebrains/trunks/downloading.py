@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ninebrains.bridging.files import LARGEST_FILE_BYTES
 from ninebrains.errors import OutputError, TrunkError
 from ninebrains.trunks.answers import Meaning, PassingError, understand
 from ninebrains.trunks.catalog import HubFile
 from ninebrains.trunks.hub import Hub
 from ninebrains.trunks.parts import Part, Whole
-from ninebrains.trunks.reading import LARGEST_FILE_BYTES
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ninebrains.bridging.backend import quietly
+from ninebrains.bridging.files import read_file
 from ninebrains.bridging.from_keras import convert
 from ninebrains.bridging.from_keras.applications import PREFIX, build, read_name
-from ninebrains.bridging.from_keras.reading import SUFFIXES, read_file, read_network
+from ninebrains.bridging.from_keras.reading import KERAS_FILE, SUFFIXES, read_network
 from ninebrains.errors import TrunkError
 from ninebrains.trunks.comparing import LARGEST_ERROR, Floats, largest_error
 from ninebrains.trunks.inputs import InputForm
@@ -72,7 +73,7 @@ def read_keras_network(
         file_name = text
         network = build(read_name(text, size), None if weights is None else Path(weights))
         told = f"{text} ImageNet" if weights is None else f"{text} {Path(weights).name}"
-        digest = None if weights is None else _digest(read_file(Path(weights)))
+        digest = None if weights is None else _digest(read_file(Path(weights), KERAS_FILE))
     else:
         if weights is not None:
             raise TrunkError(
@@ -80,7 +81,7 @@ def read_keras_network(
                 "with an application such as keras:MobileNet."
             )
         file_name = told = Path(text).name
-        data = read_file(Path(text))
+        data = read_file(Path(text), KERAS_FILE)
         network, digest = read_network(data, file_name), _digest(data)
     converted = convert(network, size=size)
     model, written = take_model(converted.model.SerializeToString(), Path(file_name))

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ninebrains.brains.checking import LARGEST_TENSOR_ELEMENTS, check_operators
+from ninebrains.bridging.files import read_file
 from ninebrains.errors import BrainError, TrunkError
 from ninebrains.trunks.wiring import attribute
 
 if TYPE_CHECKING:
     import onnx
 
-LARGEST_FILE_BYTES = 1024**3
 _LEAST_OPSET, _USUAL_OPSET = 13, 17
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
 # Of these, every answer depends on the other photos in the batch.
@@ -44,7 +44,7 @@ def read_model(path: Path, *, may_mix: bool = False) -> tuple[onnx.ModelProto, s
     Raises:
         TrunkError: no ONNX model, too large, unsafe, or not repeatable.
     """
-    return take_model(_read_file(path), path, may_mix=may_mix)
+    return take_model(read_file(path, "an ONNX file (.onnx)"), path, may_mix=may_mix)
 
 
 def take_model(data: bytes, path: Path, *, may_mix: bool = False) -> tuple[onnx.ModelProto, str]:
@@ -82,20 +82,6 @@ def take_model(data: bytes, path: Path, *, may_mix: bool = False) -> tuple[onnx.
 def sentence(error: Exception) -> str:
     """What an error says, with a full stop: others write on after it."""
     return f"{str(error).rstrip().removesuffix('.')}."
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            kind = "is a folder" if path.is_dir() else "does not exist"
-            raise TrunkError(f"{path} {kind}; expected an ONNX file (.onnx).")
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise TrunkError(
-                f"{path} has {path.stat().st_size:,} bytes; the limit is {LARGEST_FILE_BYTES:,}."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise TrunkError(f"cannot read {path}: {error.strerror or error}.") from error
 
 
 def _bring_inside(tensor: onnx.TensorProto, model_path: Path) -> bytes:

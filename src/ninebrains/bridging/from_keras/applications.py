@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from ninebrains.bridging.backend import import_keras, quietly
+from ninebrains.bridging.files import read_file
 from ninebrains.bridging.from_keras.hdf5 import Weights, read_weights
-from ninebrains.bridging.from_keras.reading import put_weights, read_file
+from ninebrains.bridging.from_keras.reading import KERAS_FILE, put_weights
 from ninebrains.errors import TrunkError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def build(asked: Application, weights: Path | None) -> keras.Model:
             "step where it has fetched the weights itself. Expected a whole model: save it with "
             "model.save('name.keras') and add that."
         )
-    held = read_weights(read_file(weights), weights.name)
+    held = read_weights(read_file(weights, KERAS_FILE), weights.name)
     suffix = ".weights.h5" if weights.name.endswith(".weights.h5") else ".h5"
     faults = []
     for with_top in (True, False):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ninebrains.bridging.backend import import_keras, quietly
+from ninebrains.bridging.files import LARGEST_FILE_BYTES, read_file
 from ninebrains.bridging.from_keras.cleaning import FRESH, Config, clean
 from ninebrains.bridging.from_keras.hdf5 import Weights, read_weights
 from ninebrains.errors import TrunkError
@@ -17,7 +18,7 @@ from ninebrains.errors import TrunkError
 if TYPE_CHECKING:
     import keras
 
-LARGEST_FILE_BYTES = 1024**3
+KERAS_FILE = "a Keras model (.keras or .h5)"
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_CONFIG_BYTES = 64 * 1024**2
@@ -43,26 +44,7 @@ def read_keras(path: str | os.PathLike[str]) -> keras.Model:
         'functional'
     """
     path = Path(path)
-    return read_network(read_file(path), path.name)
-
-
-def read_file(path: Path) -> bytes:
-    """The whole file.
-
-    Raises:
-        TrunkError: it is no file, cannot be read, or is too large.
-    """
-    try:
-        if not path.is_file():
-            kind = "is a folder" if path.is_dir() else "does not exist"
-            raise TrunkError(f"{path} {kind}; expected a Keras model (.keras or .h5).")
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise TrunkError(
-                f"{path} has {path.stat().st_size:,} bytes; the limit is {LARGEST_FILE_BYTES:,}."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise TrunkError(f"cannot read {path}: {error.strerror or error}.") from error
+    return read_network(read_file(path, KERAS_FILE), path.name)
 
 
 def read_network(data: bytes, file_name: str) -> keras.Model:
