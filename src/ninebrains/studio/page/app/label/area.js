@@ -1,10 +1,11 @@
 // The area where people label: views and queues on top, labels at the side, photos in the middle.
 
 import { send } from "../core/api.js";
-import { accept, label } from "../core/changes.js";
-import { attempt, button, empty, fill, make, seldom } from "../core/dom.js";
+import { accept, acceptable, label, step } from "../core/changes.js";
+import { question } from "../core/dialogs.js";
+import { attempt, button, empty, fill, make, seldom, toast } from "../core/dom.js";
 import * as keys from "../core/keys.js";
-import { labelAt, load, suggestionAt, view } from "../core/photos.js";
+import { labelAt, load, view } from "../core/photos.js";
 import { follow, project, refresh } from "../core/project.js";
 import { many } from "../core/words.js";
 import * as adding from "./adding.js";
@@ -17,6 +18,8 @@ import { clear, moveTo, selection, settle, subjects } from "./selection.js";
 import { makeSingle, toggleHeat } from "./single.js";
 import { describe, makeViews } from "./views.js";
 
+const MOST_UNASKED = 20;
+
 /** Build the area in `root`. */
 export function mount(root) {
   const area = new LabelArea(root);
@@ -27,7 +30,10 @@ class LabelArea {
   constructor(root) {
     this.single = null;
     this.grid = makeGrid({ open: () => this.openSingle() });
-    this.labels = makeLabels((id) => this.give(id));
+    this.labels = makeLabels(
+      (id) => this.give(id),
+      () => this.toPhotos(),
+    );
     this.pace = makePace();
     this.guide = makeGuide();
     this.views = makeViews();
@@ -97,6 +103,7 @@ class LabelArea {
     this.closeSingle();
     document.removeEventListener("toggle-heat", this.toggleHeat);
     this.ends.forEach((end) => end());
+    this.renewSoon.cancel();
     keys.activate("");
   }
 
@@ -131,7 +138,7 @@ class LabelArea {
 
   paintBar() {
     const number = selection.chosen.size;
-    const key = `${number} ${number && subjects().filter((id) => suggestionAt(id) && suggestionAt(id) !== labelAt(id)).length}`;
+    const key = `${number} ${number && acceptable(subjects()).length}`;
     if (key === this.barKey) return;
     this.barKey = key;
     this.bar.hidden = !number;
@@ -149,6 +156,14 @@ class LabelArea {
       button("Take out of the project", () => this.remove(), { className: "small" }),
       button("Choose none", clear, { className: "small quiet" }),
     );
+  }
+
+  /** Have keys go to the photos; says whether there are any. */
+  toPhotos() {
+    if (this.single || !this.grid.element.isConnected) return false;
+    this.grid.reveal();
+    this.grid.element.focus({ preventScroll: true });
+    return true;
   }
 
   openSingle() {
@@ -184,9 +199,12 @@ class LabelArea {
   }
 
   accept() {
-    const taken = accept(subjects());
-    if (!taken.length) return false;
-    this.next(taken);
+    const ids = subjects();
+    const taken = accept(ids);
+    // A photo that has its label is passed over; several, or one without a suggestion, stay.
+    const passes = ids.length === 1 && labelAt(ids[0]) && !selection.chosen.size;
+    if (!taken.length && !passes) return false;
+    this.next(taken.length ? taken : ids);
     return true;
   }
 
@@ -211,16 +229,22 @@ class LabelArea {
     if (!isDone()) return;
     await load();
     moveTo(0);
+    this.grid.reveal();
   }, 400);
 
   async remove() {
     const ids = subjects();
-    if (!ids.length) return;
+    if (!ids.length || (ids.length > MOST_UNASKED && !(await isMeant(ids.length)))) return;
     await attempt(async () => {
       await send("/api/photos/remove", { ids });
       clear();
       await refresh();
       await load();
+      const { undo } = project;
+      toast(`${many(ids.length, "photo")} taken out.`, {
+        seconds: 15,
+        action: { text: "Undo", act: () => attempt(() => takeBack(undo)) },
+      });
     });
   }
 
@@ -228,6 +252,20 @@ class LabelArea {
     moveTo(selection.cursor + step, { extend });
     if (!this.single) this.grid.reveal();
   }
+}
+
+const isMeant = (number) =>
+  question(
+    `Take ${many(number, "photo")} out of the project?`,
+    [make("p", {}, "Their labels go with them. Undo brings both back, also later.")],
+    `Take out ${many(number, "photo")}`,
+    { danger: true },
+  );
+
+/** Undo a removal, as long as it is the latest step. */
+function takeBack(text) {
+  if (project.undo === text) return step("undo");
+  throw new Error("Other steps came after that. Undo (key U) goes back through them, one by one.");
 }
 
 const isGoingOn = () => ["unlabelled", "review"].includes(view.name);
@@ -285,5 +323,18 @@ function nothing({ name, error }) {
     "No photos here",
     kind === "search" ? "No name, label or column holds this text." : "No photo fits this view.",
   ];
-  return empty(title, text, button("Show all photos", all));
+  const isOver = ["unlabelled", "review"].includes(kind) && project.run && !project.counts.unlabelled;
+  return empty(
+    title,
+    isOver ? "The brain is ready: try it on other photos, or ship it." : text,
+    ...(isOver
+      ? [
+          make("a.like-button.main", { href: "#/try" }, "Try it"),
+          make("a.like-button", { href: "#/ship" }, "Ship it"),
+          project.queues.errors > 0 &&
+            make("a.like-button", { href: "#/label/errors" }, "Look at doubtful labels"),
+        ]
+      : []),
+    button("Show all photos", all),
+  );
 }
