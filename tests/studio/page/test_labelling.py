@@ -185,10 +185,21 @@ def test_a_webcam_gives_photos_with_a_label(visit, studio, few_pets):
     assert counts_of(page)["dog"] > 13
 
 
-def test_the_page_fits_a_phone(visit, studio, few_pets):
+def test_the_page_fits_a_phone(visit, studio, pets):
+    studio.bring_folder(pets)
+    studio.learnt()
     page = visit(studio, viewport={"width": 360, "height": 720}, has_touch=True)
-    bring(page, studio, few_pets)
-    for place in ("label/all", "learn", "understand", "try", "ship"):
+    shown = (
+        ("label/all", ".cell"),
+        ("learn", ".chart"),
+        ("understand/confusion", ".matrix"),
+        ("understand/slices", ".groups"),
+        ("understand/threshold", "#threshold"),
+        ("try", "#try-choose"),
+        ("ship", ".versions"),
+    )
+    for place, shows in shown:
         go(page, place)
-        page.wait_for_timeout(300)
+        page.wait_for_selector(shows)
+        page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, place
