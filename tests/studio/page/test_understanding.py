@@ -39,23 +39,22 @@ def test_photos_are_chosen_on_the_map_by_drawing_around_them(visit, studio, pets
     until(page, "Number(document.querySelector('#map')?.dataset.points ?? 0) > 0", seconds=60)
     total = studio.get("/api/project")["counts"]["photos"]
     page.click("#lasso")
+    draw_around(page, 1.0)
+    assert page.inner_text(".part .chosen-bar b") == f"{total} photos chosen"
+    draw_around(page, 0.5)
+    number = int(page.inner_text(".part .chosen-bar b").split()[0])
+    assert 0 < number < total
+    page.click("#show-chosen")
+    page.wait_for_selector(f".view-line:has-text('{number} photos, chosen on the map.')")
+
+
+def draw_around(page, share):
+    """Draw a line around the left part of the map, clear of its round corners."""
     box = page.locator("#map").bounding_box()
     left, top = box["x"] + 14, box["y"] + 14
-    right, bottom = box["x"] + box["width"] - 14, box["y"] + box["height"] - 14
-    middle = (left + right) / 2
+    right, bottom = left + share * (box["width"] - 28), top + box["height"] - 28
     page.mouse.move(left, top)
     page.mouse.down()
     for x, y in ((right, top), (right, bottom), (left, bottom)):
         page.mouse.move(x, y, steps=3)
     page.mouse.up()
-    assert page.inner_text(".part .chosen-bar b") == f"{total} photos chosen"
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((middle, top), (middle, bottom), (left, bottom)):
-        page.mouse.move(x, y, steps=3)
-    page.mouse.up()
-    words = page.inner_text(".part .chosen-bar b")
-    number = int(words.split()[0])
-    assert 0 < number < total
-    page.click("#show-chosen")
-    page.wait_for_selector(f".view-line:has-text('{number} photos, chosen on the map.')")

@@ -82,7 +82,9 @@ export function lineChart({
     format.x,
   ).map((value) => {
     const isEdge = at.x(value) > width - 24;
-    const place = isEdge ? { x: width - 1, "text-anchor": "end" } : { x: at.x(value), "text-anchor": "middle" };
+    const place = isEdge
+      ? { x: width - 1, "text-anchor": "end" }
+      : { x: at.x(value), "text-anchor": "middle" };
     return draw("text", { ...place, y: height - 9 }, format.x(value));
   });
   const drawn = lines.map((line) => lineOf(line, at));
@@ -94,7 +96,8 @@ function spread(values, at, format) {
   const kept = [];
   for (const value of [...values].sort((one, other) => one - other)) {
     const last = kept.at(-1);
-    const isFree = last === undefined || (at(value) - at(last) > 52 && format(value) !== format(last));
+    const isFree =
+      last === undefined || (at(value) - at(last) > 52 && format(value) !== format(last));
     if (isFree) kept.push(value);
   }
   return kept;

@@ -228,8 +228,7 @@ async function fromFolder() {
     "Add the folder",
     {
       check: () => (path.value.trim() ? "" : "Which folder?"),
-      act: () =>
-        follows("/api/import/folder", { path: path.value.trim(), labels: labels.checked }),
+      act: () => follows("/api/import/folder", { path: path.value.trim(), labels: labels.checked }),
     },
   );
 }

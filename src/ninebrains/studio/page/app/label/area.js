@@ -323,7 +323,8 @@ function nothing({ name, error }) {
     "No photos here",
     kind === "search" ? "No name, label or column holds this text." : "No photo fits this view.",
   ];
-  const isOver = ["unlabelled", "review"].includes(kind) && project.run && !project.counts.unlabelled;
+  const isOver =
+    ["unlabelled", "review"].includes(kind) && project.run && !project.counts.unlabelled;
   return empty(
     title,
     isOver ? "The brain is ready: try it on other photos, or ship it." : text,

@@ -229,13 +229,11 @@ function curve({ points, forecast, verdict }) {
           ),
         )
       : null;
-  const ahead = forecast.length
-    ? [
-        seen.at(-1),
-        ...forecast.map(spreadOf),
-      ]
-    : [];
-  const low = Math.max(0, Math.floor(Math.min(...seen.map((each) => each.low ?? each.y)) * 10) / 10);
+  const ahead = forecast.length ? [seen.at(-1), ...forecast.map(spreadOf)] : [];
+  const low = Math.max(
+    0,
+    Math.floor(Math.min(...seen.map((each) => each.low ?? each.y)) * 10) / 10,
+  );
   const chart = lineChart({
     label: `Learning curve. ${spaced(verdict)}`,
     lines: [{ points: seen }, { points: ahead, kind: "ahead" }],

@@ -80,20 +80,20 @@ function table({ brains, versions }) {
             make(
               "div.row.tight",
               {},
-            button("Export", (event) => showExport(brain, event.target), {
-              className: "small",
-              id: `export-${brain.id}`,
-              "aria-label": `Export version ${brain.version}`,
-            }),
-            make(
-              "a.like-button.small",
-              {
-                href: `/api/brains/${brain.id}/file`,
-                download: brain.file,
-                "aria-label": `Download version ${brain.version}`,
-              },
-              "Download",
-            ),
+              button("Export", (event) => showExport(brain, event.target), {
+                className: "small",
+                id: `export-${brain.id}`,
+                "aria-label": `Export version ${brain.version}`,
+              }),
+              make(
+                "a.like-button.small",
+                {
+                  href: `/api/brains/${brain.id}/file`,
+                  download: brain.file,
+                  "aria-label": `Download version ${brain.version}`,
+                },
+                "Download",
+              ),
             ),
         ),
       ),

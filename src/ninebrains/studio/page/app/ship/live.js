@@ -12,7 +12,11 @@ function colour(numbers) {
   for (const number of kinds.keys()) if (!numbers.includes(number)) kinds.delete(number);
   for (const number of numbers.toReversed()) {
     const taken = [...kinds.values()];
-    if (!kinds.has(number)) kinds.set(number, KINDS.find((kind) => !taken.includes(kind)));
+    if (!kinds.has(number))
+      kinds.set(
+        number,
+        KINDS.find((kind) => !taken.includes(kind)),
+      );
   }
 }
 const WHAT = [

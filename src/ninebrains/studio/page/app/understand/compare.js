@@ -76,16 +76,7 @@ function chooser(runs) {
 }
 
 function differences(
-  {
-  verdict,
-  ids,
-  given,
-  a_top: ours,
-  b_top: theirs,
-  a_sure: sure,
-  b_sure: surer,
-  ...counts
-  },
+  { verdict, ids, given, a_top: ours, b_top: theirs, a_sure: sure, b_sure: surer, ...counts },
   versions,
 ) {
   const [first, second] = versions.map((version) => `Version ${version}`);
