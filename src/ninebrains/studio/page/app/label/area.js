@@ -3,7 +3,7 @@
 import { send } from "../core/api.js";
 import { accept, acceptable, label, step } from "../core/changes.js";
 import { question } from "../core/dialogs.js";
-import { attempt, button, empty, fill, make, seldom, toast } from "../core/dom.js";
+import { attempt, button, fill, make, seldom, toast } from "../core/dom.js";
 import * as keys from "../core/keys.js";
 import { labelAt, load, view } from "../core/photos.js";
 import { follow, project, refresh } from "../core/project.js";
@@ -13,6 +13,7 @@ import { makeGrid } from "./grid.js";
 import { makeGuide } from "./guide.js";
 import { nameKeys } from "./keys.js";
 import { makeLabels, splitOff } from "./labels.js";
+import { nothing } from "./nothing.js";
 import { makePace } from "./pace.js";
 import { clear, moveTo, selection, settle, subjects } from "./selection.js";
 import { makeSingle, toggleHeat } from "./single.js";
@@ -281,61 +282,3 @@ function placeAfter(place) {
 
 /** Whether every photo of a queue has been dealt with. */
 const isDone = () => isGoingOn() && view.ids.length > 0 && view.ids.every((id) => labelAt(id));
-
-function nothing({ name, error }) {
-  if (error)
-    return empty(
-      "This could not be shown",
-      error.message,
-      button("Try again", () => load()),
-    );
-  if (!project.counts.photos) {
-    return empty(
-      "Drop your photos here",
-      "Files, folders or a zip, from anywhere on your machine. They stay on it: nothing is sent to the network.",
-      ...adding.firstWays(),
-    );
-  }
-  const all = () => (location.hash = "#/label/all");
-  const words = {
-    unlabelled: [
-      "Every photo has a label",
-      "Look at what the brain doubts next, or add more photos.",
-    ],
-    review: project.run
-      ? [
-          "Nothing to review",
-          "Every photo has a label, or the brain is still looking at the new ones.",
-        ]
-      : [
-          "No suggestions yet",
-          "Label five photos or more of each of two labels. Then a first brain learns, and says here what it thinks of the others.",
-        ],
-    errors: [
-      "No doubtful labels",
-      "The brain, asked without having seen them, agrees with your labels well enough.",
-    ],
-    duplicates: ["No near duplicates", "No two photos here are nearly the same."],
-    trouble: ["All photos can be read", "Nothing was wrong with any of them."],
-  };
-  const kind = name.split(":")[0];
-  const [title, text] = words[kind] ?? [
-    "No photos here",
-    kind === "search" ? "No name, label or column holds this text." : "No photo fits this view.",
-  ];
-  const isOver =
-    ["unlabelled", "review"].includes(kind) && project.run && !project.counts.unlabelled;
-  return empty(
-    title,
-    isOver ? "The brain is ready: try it on other photos, or ship it." : text,
-    ...(isOver
-      ? [
-          make("a.like-button.main", { href: "#/try" }, "Try it"),
-          make("a.like-button", { href: "#/ship" }, "Ship it"),
-          project.queues.errors > 0 &&
-            make("a.like-button", { href: "#/label/errors" }, "Look at doubtful labels"),
-        ]
-      : []),
-    button("Show all photos", all),
-  );
-}

@@ -1,8 +1,9 @@
 // The grid of photos: only what is seen is in the document, however many there are.
 
 import { make } from "../core/dom.js";
-import { labelAt, suggestionAt, surenessAt, view } from "../core/photos.js";
-import { follow, labelOf, thumb } from "../core/project.js";
+import { view } from "../core/photos.js";
+import { follow, thumb } from "../core/project.js";
+import { makeCell, paint } from "./cell.js";
 import { choose, moveTo, selection, toggle } from "./selection.js";
 
 const GAP = 8;
@@ -269,45 +270,3 @@ class Grid {
 
 const isStart = (place) =>
   Boolean(view.groups && place && view.groups[place] !== view.groups[place - 1]);
-
-function makeCell() {
-  const picture = make("img", { alt: "", decoding: "async", draggable: false });
-  picture.addEventListener(
-    "error",
-    () => picture.getAttribute("src") && picture.classList.add("lost"),
-  );
-  const dot = make("span.dot");
-  const name = make("span.name");
-  const toward = make("span.toward");
-  const sure = make("span.sure");
-  const caption = make("span.caption", {}, dot, name, toward, sure);
-  const picked = make("span.picked", { "aria-hidden": "true" });
-  const element = make(
-    "div.cell",
-    { role: "option" },
-    make("span.shot", {}, picture),
-    picked,
-    caption,
-  );
-  return { element, picture, dot, name, toward, sure };
-}
-
-/** Label or suggestion of a photo, in its cell. */
-function paint(cell) {
-  const label = labelOf(labelAt(cell.id));
-  const suggested = labelOf(suggestionAt(cell.id));
-  const isOther = suggested && label && suggested !== label && view.name === "errors";
-  const shown = isOther ? suggested : (label ?? suggested);
-  cell.element.classList.toggle("labelled", Boolean(label));
-  cell.element.classList.toggle("suggested", Boolean(shown) && shown !== label);
-  cell.element.style.setProperty("--class", shown?.color ?? "transparent");
-  cell.name.textContent = label?.name ?? (suggested ? `${suggested.name}?` : "");
-  cell.toward.textContent = isOther ? `→ ${suggested.name}?` : "";
-  const sureness = shown && shown !== label ? `${surenessAt(cell.id)} %` : "";
-  cell.sure.textContent = isOther ? "" : sureness;
-  const what = [cell.name.textContent || "no label", cell.toward.textContent, sureness]
-    .filter(Boolean)
-    .join(" ");
-  cell.element.title = isOther ? what : "";
-  cell.element.setAttribute("aria-label", `Photo ${cell.place + 1}: ${what}`);
-}
