@@ -37,6 +37,7 @@ def test_dropped_files_are_added_without_labels(visit, studio, few_pets):
     assert page.is_visible("#drop")
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
     page.wait_for_selector("text=1 photo added, 1 other file left out.")
+    page.wait_for_selector(".cell")
     assert page.is_hidden("#drop")
     assert labels_of(page) == [""]
 

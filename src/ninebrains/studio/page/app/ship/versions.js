@@ -23,6 +23,7 @@ export function table({ versions }, act) {
         { scope: "row" },
         make("span.name", {}, nameOf(version.number, versions)),
         version.own_version &&
+          String(version.own_version) !== String(version.number) &&
           make("span.block.soft.small", {}, `number ${version.number} of the host`),
       ),
       make(
