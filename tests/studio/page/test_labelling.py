@@ -37,6 +37,7 @@ def test_dropped_files_are_added_without_labels(visit, studio, few_pets):
     assert page.is_visible("#drop")
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
     page.wait_for_selector("text=1 photo added, 1 other file left out.")
+    page.wait_for_selector(".cell")
     assert page.is_hidden("#drop")
     assert labels_of(page) == [""]
 
@@ -185,10 +186,21 @@ def test_a_webcam_gives_photos_with_a_label(visit, studio, few_pets):
     assert counts_of(page)["dog"] > 13
 
 
-def test_the_page_fits_a_phone(visit, studio, few_pets):
+def test_the_page_fits_a_phone(visit, studio, pets):
+    studio.bring_folder(pets)
+    studio.learnt()
     page = visit(studio, viewport={"width": 360, "height": 720}, has_touch=True)
-    bring(page, studio, few_pets)
-    for place in ("label/all", "learn", "understand", "try", "ship"):
+    shown = (
+        ("label/all", ".cell"),
+        ("learn", ".chart"),
+        ("understand/confusion", ".matrix"),
+        ("understand/slices", ".groups"),
+        ("understand/threshold", "#threshold"),
+        ("try", "#try-choose"),
+        ("ship", ".versions"),
+    )
+    for place, shows in shown:
         go(page, place)
-        page.wait_for_timeout(300)
+        page.wait_for_selector(shows)
+        page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, place

@@ -1,7 +1,7 @@
 // The studio's page: which area is shown, and what is the same in all of them.
 
 import * as changes from "./core/changes.js";
-import { attempt, empty, button, part } from "./core/dom.js";
+import { attempt, empty, endProblems, button, part } from "./core/dom.js";
 import * as events from "./core/events.js";
 import * as frame from "./core/frame.js";
 import * as keys from "./core/keys.js";
@@ -30,6 +30,7 @@ async function route() {
     const { mount } = await AREAS[name]();
     if (mine !== number) return;
     shown.end();
+    if (shown.name) endProblems();
     const root = part("main");
     root.dataset.area = name;
     root.replaceChildren();

@@ -11,6 +11,7 @@ import {
   setLabels,
   suggestionAt,
   takeLabels,
+  view,
 } from "./photos.js";
 import { follow, labelOf, nameOf, project, refresh, tell, waitFor } from "./project.js";
 
@@ -48,9 +49,19 @@ export function label(ids, label, { confirms = false } = {}) {
   );
 }
 
-/** Take the suggestions of photos as their labels; photos without one are left as they are. */
+/**
+ * Those of some photos whose suggestions can be taken: what people said stays as they said it,
+ * but for the queue of doubtful labels, which shows both.
+ */
+export const acceptable = (ids) =>
+  ids.filter((id) => {
+    const [mine, suggested] = [labelAt(id), suggestionAt(id)];
+    return suggested && suggested !== mine && (!mine || view.name === "errors");
+  });
+
+/** Take the suggestions of photos as their labels, where `acceptable` allows it. */
 export function accept(ids) {
-  const taken = ids.filter((id) => suggestionAt(id) && suggestionAt(id) !== labelAt(id));
+  const taken = acceptable(ids);
   if (!taken.length) return [];
   noteDone(taken.filter((id) => !labelAt(id)).length);
   apply({

@@ -5,6 +5,20 @@ import { count, percent } from "./words.js";
 
 const EDGE = { left: 54, right: 14, top: 12, bottom: 30 };
 
+/** Pixels across that a chart can have: text keeps its size, so the drawing has to give way. */
+const across = (most) => Math.min(most, Math.max(240, document.documentElement.clientWidth - 62));
+
+/** A drawing that is never shown larger than it is, or its text would be larger too. */
+function sheet(kind, width, height, label, ...content) {
+  const chart = draw(
+    `svg.chart${kind}`,
+    { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+    ...content,
+  );
+  chart.style.setProperty("max-width", `${width}px`);
+  return chart;
+}
+
 /** About `most` round numbers from low to high. */
 export function ticks(low, high, most = 5) {
   if (!(high > low)) return [low];
@@ -13,7 +27,7 @@ export function ticks(low, high, most = 5) {
   const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough);
   const all = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step)
-    all.push(value);
+    all.push(Number(value.toPrecision(12)));
   return all;
 }
 
@@ -30,10 +44,11 @@ export function lineChart({
   lines,
   x = {},
   y = {},
-  width = 560,
+  width: most = 560,
   height = 230,
   isLog = false,
 }) {
+  const width = across(most);
   const all = lines.flatMap((line) => line.points);
   const scale = isLog ? Math.log : (value) => value;
   const [left, right] = [
@@ -64,23 +79,27 @@ export function lineChart({
   const names = spread(
     x.ticks ?? (isLog ? [...new Set(all.map((each) => each.x))] : ticks(left, right)),
     at.x,
-  ).map((value) =>
-    draw("text", { x: at.x(value), y: height - 9, "text-anchor": "middle" }, format.x(value)),
-  );
-  return draw(
-    "svg.chart",
-    { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
-    marks,
-    names,
-    lines.map((line) => lineOf(line, at)),
-  );
+    format.x,
+  ).map((value) => {
+    const isEdge = at.x(value) > width - 24;
+    const place = isEdge
+      ? { x: width - 1, "text-anchor": "end" }
+      : { x: at.x(value), "text-anchor": "middle" };
+    return draw("text", { ...place, y: height - 9 }, format.x(value));
+  });
+  const drawn = lines.map((line) => lineOf(line, at));
+  return sheet("", width, height, label, marks, names, drawn);
 }
 
-/** Those of some values whose names do not overlap. */
-function spread(values, at) {
+/** Those of some values whose names do not overlap and are not those of the one before. */
+function spread(values, at, format) {
   const kept = [];
-  for (const value of [...values].sort((one, other) => one - other))
-    if (!kept.length || at(value) - at(kept.at(-1)) > 52) kept.push(value);
+  for (const value of [...values].sort((one, other) => one - other)) {
+    const last = kept.at(-1);
+    const isFree =
+      last === undefined || (at(value) - at(last) > 52 && format(value) !== format(last));
+    if (isFree) kept.push(value);
+  }
   return kept;
 }
 
@@ -111,12 +130,15 @@ function lineOf({ points, kind = "" }, at) {
 
 /** A share with its interval on a line from 0 to 100 %. */
 export function intervalBar({ value, low, high }) {
-  const at = (share) => 8 + share * 384;
+  const width = across(400);
+  const at = (share) => 8 + share * (width - 16);
   const words = `${percent(value)}, likely between ${percent(low)} and ${percent(high)}`;
-  return draw(
-    "svg.chart.interval",
-    { viewBox: "0 0 400 44", role: "img", "aria-label": words },
-    draw("rect.trough", { x: 8, y: 8, width: 384, height: 12, rx: 6 }),
+  return sheet(
+    ".interval",
+    width,
+    44,
+    words,
+    draw("rect.trough", { x: 8, y: 8, width: width - 16, height: 12, rx: 6 }),
     draw("rect.band", {
       x: at(low),
       y: 8,
@@ -141,20 +163,18 @@ export function intervalBar({ value, low, high }) {
 
 /** Scores against the share that was right: the closer to the diagonal, the better. */
 export function calibrationChart(bins) {
-  const side = 280;
+  const side = across(320);
   const at = (share) => 40 + share * (side - 54);
   const up = (share) => side - 34 - share * (side - 48);
   const most = Math.max(1, ...bins.map((bin) => bin.count));
-  return draw(
-    "svg.chart.square",
-    {
-      viewBox: `0 0 ${side} ${side}`,
-      role: "img",
-      "aria-label": `Calibration: ${bins
-        .filter((bin) => bin.count)
-        .map((bin) => `score ${percent(bin.confidence)}, right ${percent(bin.accuracy)}`)
-        .join("; ")}`,
-    },
+  const words = bins
+    .filter((bin) => bin.count)
+    .map((bin) => `score ${percent(bin.confidence)}, right ${percent(bin.accuracy)}`);
+  return sheet(
+    ".square",
+    side,
+    side,
+    `Calibration: ${words.join("; ")}`,
     [0, 0.5, 1].flatMap((share) => [
       draw("line.grid-line", { x1: at(0), x2: at(1), y1: up(share), y2: up(share) }),
       draw("text", { x: 34, y: up(share) + 4, "text-anchor": "end" }, `${share * 100}`),

@@ -10,8 +10,8 @@ export const quoted = (text) =>
 /** A path inside the project's folder. */
 export const inside = (path) => `${(project.folder ?? project.name).replace(/\/$/, "")}/${path}`;
 
-/** A line that shows a command, to copy. */
-export function command(text) {
+/** A line that shows a command, to copy, after a word on what it is. */
+export function command(text, what = "As a command") {
   const copy = button(
     "Copy",
     async () => {
@@ -28,5 +28,5 @@ export function command(text) {
     { className: "quiet small" },
   );
   const code = make("code", {}, text);
-  return make("p.command", {}, make("span.soft", {}, "As a command"), code, copy);
+  return make("p.command", {}, make("span.soft", {}, what), code, copy);
 }

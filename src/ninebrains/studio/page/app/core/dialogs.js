@@ -7,29 +7,42 @@ import { button, make, part } from "./dom.js";
  * @param title of the dialog
  * @param content elements of its body
  * @param answer text of the button that says yes
- * @param danger whether that takes something away
- * @returns Promise of whether it was pressed
+ * @param options danger: whether that takes something away; check: gives what is wrong, if
+ *   anything; act: done when it is pressed, and where it fails the dialog stays and says why
+ * @returns Promise of whether it was pressed, and done
  */
-export function question(title, content, answer, { danger = false, check = () => "" } = {}) {
+export function question(
+  title,
+  content,
+  answer,
+  { danger = false, check = () => "", act = () => {} } = {},
+) {
   return new Promise((resolve) => {
     let said = false;
     const problem = make("p.problem", { role: "alert", hidden: true });
     const yes = make(`button.main${danger ? ".danger" : ""}`, { type: "submit" }, answer);
+    const tell = (wrong) => {
+      problem.textContent = wrong;
+      problem.hidden = !wrong;
+      if (wrong) problem.scrollIntoView({ block: "nearest" });
+    };
+    const submit = async (event) => {
+      event.preventDefault();
+      tell(check());
+      if (!problem.hidden || yes.disabled) return;
+      yes.disabled = true;
+      try {
+        await act();
+        said = true;
+        dialog.close();
+      } catch (error) {
+        tell(error.message || String(error));
+      }
+      yes.disabled = false;
+    };
     const form = make(
       "form",
-      {
-        on: {
-          submit: (event) => {
-            event.preventDefault();
-            const wrong = check();
-            problem.textContent = wrong;
-            problem.hidden = !wrong;
-            if (wrong) return;
-            said = true;
-            dialog.close();
-          },
-        },
-      },
+      { on: { submit } },
       make("h2", { id: "question-title" }, title),
       ...content,
       problem,

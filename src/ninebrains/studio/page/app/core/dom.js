@@ -79,9 +79,10 @@ export function announce(text) {
 /**
  * Show a line for some seconds.
  * @param text one sentence
- * @param options kind "problem" stays until it is closed; action {text, act} adds a button
+ * @param options kind "problem" stays until it is closed or another area is opened; action
+ *   {text, act} adds a button; seconds that it stays
  */
-export function toast(text, { kind = "note", action = null } = {}) {
+export function toast(text, { kind = "note", action = null, seconds = 6 } = {}) {
   const list = part("toasts");
   const close = () => line.remove();
   const line = make(
@@ -91,10 +92,16 @@ export function toast(text, { kind = "note", action = null } = {}) {
     action && button(action.text, () => (close(), action.act())),
     button("×", close, { "aria-label": "Close this message" }),
   );
-  for (const other of list.children) if (other.firstChild.textContent === text) other.remove();
+  for (const other of [...list.children]) if (other.firstChild.textContent === text) other.remove();
   list.append(line);
   while (list.children.length > 4) list.firstChild.remove();
-  if (kind !== "problem") setTimeout(close, 6000);
+  if (kind !== "problem") setTimeout(close, seconds * 1000);
+}
+
+/** Close the lines about problems: whoever opens another area has read them. */
+export function endProblems() {
+  for (const line of [...part("toasts").children])
+    if (line.classList.contains("problem")) line.remove();
 }
 
 /** Do something that may fail, and show what happened if it does. */
@@ -107,11 +114,13 @@ export async function attempt(act) {
   }
 }
 
-/** Call at most once in a while, and once more after the last call. */
+/** Call once a while after the last call; `cancel` takes back what has not happened yet. */
 export function seldom(act, milliseconds) {
   let timer;
-  return () => {
+  const call = () => {
     clearTimeout(timer);
     timer = setTimeout(act, milliseconds);
   };
+  call.cancel = () => clearTimeout(timer);
+  return call;
 }

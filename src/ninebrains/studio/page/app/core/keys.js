@@ -109,6 +109,17 @@ export function help() {
       ),
     ),
   );
+  const touch = make(
+    "section.touch",
+    {},
+    make("h3", {}, "With a finger"),
+    make(
+      "p",
+      {},
+      "Tap a photo, then a label. Tap the circle in its corner to choose several. Tap twice to see one large.",
+    ),
+  );
+  if (matchMedia("(any-pointer: coarse)").matches) sections.unshift(touch);
   part("help-keys").replaceChildren(...sections);
   part("help").showModal();
 }

@@ -47,6 +47,9 @@ export function ago(at) {
 /** "12.3 MB" */
 export const megabytes = (number) => `${number < 1 ? number.toFixed(2) : tenth.format(number)} MB`;
 
+/** Percentages in the server's sentences, as they are written here: with a space. */
+export const spaced = (text) => text?.replaceAll(/(\d)%/g, "$1\u00a0%") ?? "";
+
 /** A number with one digit behind the point at most. */
 export const plain = (number) =>
   number === null || number === undefined ? "–" : tenth.format(number);

@@ -6,11 +6,12 @@ import { field, question, tick } from "../core/dialogs.js";
 import { attempt, button, make, part, toast } from "../core/dom.js";
 import { isUnderWay, project, refresh, tell } from "../core/project.js";
 import { count, many, megabytes } from "../core/words.js";
-import { chosen, photosOf } from "./dropping.js";
+import { chosen, photosOf, tablesOf } from "./dropping.js";
 import { burst } from "./webcam.js";
 
 const BATCH_FILES = 60;
 const BATCH_BYTES = 24e6;
+const SOON_MS = 1500;
 
 /** What is being sent from this tab: null or {sent, total, cancel}. */
 export const upload = { now: null };
@@ -20,14 +21,18 @@ export function ask() {
   part("adding").showModal();
 }
 
-/** Send files; asks first whether folder names are labels, where there are folders. */
+/**
+ * Send files; asks first whether folder names are labels, where there are folders. Tables go last,
+ * when the photos that they tell of are here.
+ */
 export async function add(items, options = {}) {
   const photos = photosOf(items);
-  const left = items.length - photos.length;
-  if (!photos.length) {
+  const tables = tablesOf(items);
+  const left = items.length - photos.length - tables.length;
+  if (!photos.length && !tables.length) {
     toast(
       items.length
-        ? "None of these files is a photo or a zip of photos: JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC."
+        ? "None of these files is a photo (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC), a zip of photos, or a CSV table about photos."
         : "There was nothing to add.",
       { kind: "problem" },
     );
@@ -39,10 +44,9 @@ export async function add(items, options = {}) {
   }
   const labels = options.asks === false ? null : await asksFolders(photos);
   if (labels === undefined) return;
-  const report = await attempt(() =>
-    sendAll(photos, { labels, label: options.label, source: options.source ?? "upload" }),
-  );
-  if (report) tellReport(report, left);
+  const wishes = { labels, label: options.label, source: options.source ?? "upload" };
+  const report = await attempt(() => sendAll(photos, tables, wishes));
+  if (report) tellReport(report, left, items);
 }
 
 const folderOf = (path) => path.split("/").slice(0, -1).at(-1);
@@ -83,7 +87,7 @@ function* batches(photos) {
 }
 
 /** Zips go as they are, in requests of their own; photos several at a time. */
-async function sendOne(batch, { labels, label, source }, signal) {
+async function sendOne(batch, { labels, label, source }, signal = null) {
   const wishes = { folders: labels ? 1 : "", label, source };
   const [{ file }] = batch;
   if (isZip(file)) {
@@ -95,11 +99,26 @@ async function sendOne(batch, { labels, label, source }, signal) {
   return put(query("/api/import", wishes), form, { signal });
 }
 
-async function sendAll(photos, options) {
+/** Send tables one by one; one that fits no photos is refused like a photo that cannot be read. */
+async function sendTables(tables) {
+  const reports = [];
+  for (const table of tables) {
+    try {
+      const { job } = await sendOne([table], {});
+      reports.push(await waitFor([job]));
+    } catch (error) {
+      reports.push({ num_refused: 1, refused: [{ name: table.path, reason: error.message }] });
+    }
+  }
+  return reports;
+}
+
+async function sendAll(photos, tables, options) {
   const controller = new AbortController();
   upload.now = { sent: 0, total: photos.length, cancel: () => controller.abort() };
   tell("upload");
   const jobs = [];
+  const reports = [];
   try {
     for (const batch of batches(photos)) {
       const { job } = await sendOne(batch, options, controller.signal);
@@ -107,14 +126,19 @@ async function sendAll(photos, options) {
       upload.now.sent += batch.length;
       tell("upload");
     }
+    upload.now = null;
+    tell("upload");
+    reports.push(await waitFor(jobs));
+    reports.push(...(await sendTables(tables)));
   } catch (error) {
     if (error.name !== "AbortError") throw error;
     toast(`Stopped: ${count(upload.now.sent)} of ${count(photos.length)} were sent.`);
+    reports.push(await waitFor(jobs));
   } finally {
     upload.now = null;
     tell("upload");
   }
-  return waitFor(jobs);
+  return summed(reports);
 }
 
 const note = (job) => (project.jobs = [...project.jobs.filter((each) => each.id !== job.id), job]);
@@ -135,27 +159,47 @@ async function waitFor(ids) {
     }
   }
   await refresh();
+  return summed(reports);
+}
+
+/** Several reports as one. */
+function summed(reports) {
   const sum = (name) => reports.reduce((total, report) => total + (report[name] ?? 0), 0);
   return {
     added: sum("added"),
     known: sum("known"),
     num_refused: sum("num_refused"),
+    described: sum("described"),
+    undescribed: sum("undescribed"),
     refused: reports.flatMap((report) => report.refused ?? []),
   };
 }
 
-function tellReport(report, left) {
-  const parts = [`${many(report.added, "photo")} added`];
+function tellReport(report, left, items = []) {
+  const parts = [];
+  const saysTables = report.described || report.undescribed;
+  if (report.added || !(saysTables || (items.length && items.every(isOfTable))))
+    parts.push(`${many(report.added, "photo")} added`);
   if (report.known) parts.push(`${count(report.known)} were here already`);
+  if (saysTables) parts.push(`the table's columns are now with ${many(report.described, "photo")}`);
+  if (report.undescribed)
+    parts.push(`${many(report.undescribed, "line")} of it name no photo that is here`);
   if (left) parts.push(`${many(left, "other file")} left out`);
-  if (!report.num_refused) toast(`${parts.join(", ")}.`);
+  if (report.num_refused) parts.push(`${count(report.num_refused)} refused`);
+  // The name tells apart what came of several files, one after the other.
+  const said = `${parts.join(", ")}.`;
+  const text = items.length === 1 ? `${items[0].file.name}: ${said}` : capital(said);
+  if (!report.num_refused) toast(text);
   else {
-    toast(`${parts.join(", ")}, ${count(report.num_refused)} refused.`, {
+    toast(text, {
       kind: "problem",
       action: { text: "Why?", act: () => showRefused(report) },
     });
   }
 }
+
+const isOfTable = (item) => tablesOf([item]).length > 0;
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function showRefused(report) {
   const rows = report.refused
@@ -170,7 +214,7 @@ async function fromFolder() {
     placeholder: "/home/me/photos",
   });
   const [labels, labelsLine] = tick("Take the folders' names in it as labels", false);
-  const yes = await question(
+  await question(
     "A folder in place",
     [
       make(
@@ -184,35 +228,37 @@ async function fromFolder() {
     "Add the folder",
     {
       check: () => (path.value.trim() ? "" : "Which folder?"),
+      act: () => follows("/api/import/folder", { path: path.value.trim(), labels: labels.checked }),
     },
   );
-  if (!yes) return;
-  await attempt(async () => {
-    const { job } = await send("/api/import/folder", {
-      path: path.value.trim(),
-      labels: labels.checked,
-    });
-    tellReport(await waitFor([job]), 0);
-  });
+}
+
+/** Begin an import; what fails soon fails in the dialog, what takes longer goes on without it. */
+async function follows(place, values) {
+  const { job } = await send(place, values);
+  const report = waitFor([job]);
+  report.catch(() => {});
+  const isSoon = await Promise.race([
+    report.then(() => true),
+    new Promise((resolve) => setTimeout(resolve, SOON_MS)),
+  ]);
+  if (isSoon) tellReport(await report, 0);
+  else void attempt(async () => tellReport(await report, 0));
 }
 
 async function fromFeedback() {
   const [path, line] = field("Folder that “feedback export” wrote", "", {
     placeholder: "corrections",
   });
-  const yes = await question(
+  await question(
     "What people said of a served brain",
     [line, command(`ninebrains feedback export corrections --repository ${quoted("models")}`)],
     "Add the corrections",
     {
       check: () => (path.value.trim() ? "" : "Which folder?"),
+      act: () => follows("/api/import/feedback", { path: path.value.trim() }),
     },
   );
-  if (!yes) return;
-  await attempt(async () => {
-    const { job } = await send("/api/import/feedback", { path: path.value.trim() });
-    tellReport(await waitFor([job]), 0);
-  });
 }
 
 /** Make the dialog of ways to add work. */

@@ -1,10 +1,11 @@
 // The area where people label: views and queues on top, labels at the side, photos in the middle.
 
 import { send } from "../core/api.js";
-import { accept, label } from "../core/changes.js";
-import { attempt, button, empty, fill, make, seldom } from "../core/dom.js";
+import { accept, acceptable, label, step } from "../core/changes.js";
+import { question } from "../core/dialogs.js";
+import { attempt, button, fill, make, seldom, toast } from "../core/dom.js";
 import * as keys from "../core/keys.js";
-import { labelAt, load, suggestionAt, view } from "../core/photos.js";
+import { labelAt, load, view } from "../core/photos.js";
 import { follow, project, refresh } from "../core/project.js";
 import { many } from "../core/words.js";
 import * as adding from "./adding.js";
@@ -12,10 +13,13 @@ import { makeGrid } from "./grid.js";
 import { makeGuide } from "./guide.js";
 import { nameKeys } from "./keys.js";
 import { makeLabels, splitOff } from "./labels.js";
+import { nothing } from "./nothing.js";
 import { makePace } from "./pace.js";
 import { clear, moveTo, selection, settle, subjects } from "./selection.js";
 import { makeSingle, toggleHeat } from "./single.js";
 import { describe, makeViews } from "./views.js";
+
+const MOST_UNASKED = 20;
 
 /** Build the area in `root`. */
 export function mount(root) {
@@ -27,7 +31,10 @@ class LabelArea {
   constructor(root) {
     this.single = null;
     this.grid = makeGrid({ open: () => this.openSingle() });
-    this.labels = makeLabels((id) => this.give(id));
+    this.labels = makeLabels(
+      (id) => this.give(id),
+      () => this.toPhotos(),
+    );
     this.pace = makePace();
     this.guide = makeGuide();
     this.views = makeViews();
@@ -97,6 +104,7 @@ class LabelArea {
     this.closeSingle();
     document.removeEventListener("toggle-heat", this.toggleHeat);
     this.ends.forEach((end) => end());
+    this.renewSoon.cancel();
     keys.activate("");
   }
 
@@ -131,7 +139,7 @@ class LabelArea {
 
   paintBar() {
     const number = selection.chosen.size;
-    const key = `${number} ${number && subjects().filter((id) => suggestionAt(id) && suggestionAt(id) !== labelAt(id)).length}`;
+    const key = `${number} ${number && acceptable(subjects()).length}`;
     if (key === this.barKey) return;
     this.barKey = key;
     this.bar.hidden = !number;
@@ -149,6 +157,14 @@ class LabelArea {
       button("Take out of the project", () => this.remove(), { className: "small" }),
       button("Choose none", clear, { className: "small quiet" }),
     );
+  }
+
+  /** Have keys go to the photos; says whether there are any. */
+  toPhotos() {
+    if (this.single || !this.grid.element.isConnected) return false;
+    this.grid.reveal();
+    this.grid.element.focus({ preventScroll: true });
+    return true;
   }
 
   openSingle() {
@@ -184,9 +200,12 @@ class LabelArea {
   }
 
   accept() {
-    const taken = accept(subjects());
-    if (!taken.length) return false;
-    this.next(taken);
+    const ids = subjects();
+    const taken = accept(ids);
+    // A photo that has its label is passed over; several, or one without a suggestion, stay.
+    const passes = ids.length === 1 && labelAt(ids[0]) && !selection.chosen.size;
+    if (!taken.length && !passes) return false;
+    this.next(taken.length ? taken : ids);
     return true;
   }
 
@@ -211,16 +230,22 @@ class LabelArea {
     if (!isDone()) return;
     await load();
     moveTo(0);
+    this.grid.reveal();
   }, 400);
 
   async remove() {
     const ids = subjects();
-    if (!ids.length) return;
+    if (!ids.length || (ids.length > MOST_UNASKED && !(await isMeant(ids.length)))) return;
     await attempt(async () => {
       await send("/api/photos/remove", { ids });
       clear();
       await refresh();
       await load();
+      const { undo } = project;
+      toast(`${many(ids.length, "photo")} taken out.`, {
+        seconds: 15,
+        action: { text: "Undo", act: () => attempt(() => takeBack(undo)) },
+      });
     });
   }
 
@@ -228,6 +253,20 @@ class LabelArea {
     moveTo(selection.cursor + step, { extend });
     if (!this.single) this.grid.reveal();
   }
+}
+
+const isMeant = (number) =>
+  question(
+    `Take ${many(number, "photo")} out of the project?`,
+    [make("p", {}, "Their labels go with them. Undo brings both back, also later.")],
+    `Take out ${many(number, "photo")}`,
+    { danger: true },
+  );
+
+/** Undo a removal, as long as it is the latest step. */
+function takeBack(text) {
+  if (project.undo === text) return step("undo");
+  throw new Error("Other steps came after that. Undo (key U) goes back through them, one by one.");
 }
 
 const isGoingOn = () => ["unlabelled", "review"].includes(view.name);
@@ -243,47 +282,3 @@ function placeAfter(place) {
 
 /** Whether every photo of a queue has been dealt with. */
 const isDone = () => isGoingOn() && view.ids.length > 0 && view.ids.every((id) => labelAt(id));
-
-function nothing({ name, error }) {
-  if (error)
-    return empty(
-      "This could not be shown",
-      error.message,
-      button("Try again", () => load()),
-    );
-  if (!project.counts.photos) {
-    return empty(
-      "Drop your photos here",
-      "Files, folders or a zip, from anywhere on your machine. They stay on it: nothing is sent to the network.",
-      ...adding.firstWays(),
-    );
-  }
-  const all = () => (location.hash = "#/label/all");
-  const words = {
-    unlabelled: [
-      "Every photo has a label",
-      "Look at what the brain doubts next, or add more photos.",
-    ],
-    review: project.run
-      ? [
-          "Nothing to review",
-          "Every photo has a label, or the brain is still looking at the new ones.",
-        ]
-      : [
-          "No suggestions yet",
-          "Label five photos or more of each of two labels. Then a first brain learns, and says here what it thinks of the others.",
-        ],
-    errors: [
-      "No doubtful labels",
-      "The brain, asked without having seen them, agrees with your labels well enough.",
-    ],
-    duplicates: ["No near duplicates", "No two photos here are nearly the same."],
-    trouble: ["All photos can be read", "Nothing was wrong with any of them."],
-  };
-  const kind = name.split(":")[0];
-  const [title, text] = words[kind] ?? [
-    "No photos here",
-    kind === "search" ? "No name, label or column holds this text." : "No photo fits this view.",
-  ];
-  return empty(title, text, button("Show all photos", all));
-}

@@ -7,6 +7,10 @@ const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif|zip)$/i;
 /** A file with the path that it had inside what was dropped or chosen. */
 const placed = (file, path) => ({ file, path: path || file.webkitRelativePath || file.name });
 
+/** Tables among files: they say more about photos that are here. */
+export const tablesOf = (items) =>
+  items.filter(({ file }) => /\.(csv|tsv)$/i.test(file.name) && !file.name.startsWith("."));
+
 /** Photos and zips among files; others are left out, and hidden files of the system unmentioned. */
 export const photosOf = (items) =>
   items.filter(

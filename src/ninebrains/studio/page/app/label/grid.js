@@ -1,8 +1,9 @@
 // The grid of photos: only what is seen is in the document, however many there are.
 
 import { make } from "../core/dom.js";
-import { labelAt, suggestionAt, surenessAt, view } from "../core/photos.js";
-import { follow, labelOf, thumb } from "../core/project.js";
+import { view } from "../core/photos.js";
+import { follow, thumb } from "../core/project.js";
+import { makeCell, paint } from "./cell.js";
 import { choose, moveTo, selection, toggle } from "./selection.js";
 
 const GAP = 8;
@@ -38,9 +39,16 @@ class Grid {
       columns: 1,
       side: 150,
       wished: 150,
+      scrolled: 0,
+      tall: 0,
     });
-    element.addEventListener("scroll", () => this.#soon(), { passive: true });
+    const onScroll = () => {
+      this.scrolled = element.scrollTop;
+      this.#soon();
+    };
+    element.addEventListener("scroll", onScroll, { passive: true });
     element.addEventListener("pointerdown", (event) => this.#press(event));
+    element.addEventListener("click", (event) => this.#placeOf(event) !== null && this.reveal());
     element.addEventListener("dblclick", (event) => this.#placeOf(event) !== null && this.open());
     this.resizing = new ResizeObserver(() => this.layout());
     this.resizing.observe(element);
@@ -61,14 +69,26 @@ class Grid {
   layout() {
     const width = this.element.clientWidth - 2 * GAP;
     if (width <= 0) return;
-    const first = Math.floor(this.element.scrollTop / this.height) * this.columns;
+    const first = Math.floor(this.scrolled / this.height) * this.columns;
+    const before = `${this.columns} ${this.height}`;
+    const follows = this.#isSeen(selection.cursor);
     this.columns = Math.max(2, Math.floor((width + GAP) / (this.wished + GAP)));
     this.side = Math.floor((width + GAP) / this.columns) - GAP;
     const rows = Math.ceil(view.ids.length / this.columns);
     this.spacer.style.height = `${rows * this.height + GAP}px`;
-    if (first) this.element.scrollTop = Math.floor(first / this.columns) * this.height;
+    const isSame = before === `${this.columns} ${this.height}`;
+    const top = isSame ? this.scrolled : Math.floor(first / this.columns) * this.height;
+    if (this.element.scrollTop !== top) this.element.scrollTop = top;
     for (const place of [...this.cells.keys()]) this.#drop(place);
-    this.#paint();
+    if (follows) this.reveal();
+    else this.#paint();
+  }
+
+  /** Whether all of a photo was seen, as far as there was room, when it was painted last. */
+  #isSeen(place) {
+    const top = Math.floor(place / this.columns) * this.height - this.scrolled;
+    if (this.height > this.tall) return top < this.tall && top + this.height > 0;
+    return top >= 0 && top + this.height <= this.tall;
   }
 
   get height() {
@@ -77,7 +97,7 @@ class Grid {
 
   /** From the beginning: another view. */
   restart() {
-    this.element.scrollTop = 0;
+    this.element.scrollTop = this.scrolled = 0;
     this.layout();
   }
 
@@ -93,9 +113,9 @@ class Grid {
   reveal() {
     const top = Math.floor(selection.cursor / this.columns) * this.height;
     const { scrollTop, clientHeight } = this.element;
-    if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + this.height + GAP > scrollTop + clientHeight)
-      this.element.scrollTop = top + this.height + GAP - clientHeight;
+    const bottom = top + this.height + GAP - clientHeight;
+    if (bottom > scrollTop) this.element.scrollTop = bottom;
+    else if (top < scrollTop) this.element.scrollTop = Math.max(top, bottom);
     this.#paint();
   }
 
@@ -114,6 +134,7 @@ class Grid {
 
   #paint() {
     const { scrollTop, clientHeight } = this.element;
+    if (clientHeight) Object.assign(this, { scrolled: scrollTop, tall: clientHeight });
     const first = Math.max(0, Math.floor(scrollTop / this.height) - ROWS_BEYOND) * this.columns;
     const last = Math.min(
       view.ids.length,
@@ -249,47 +270,3 @@ class Grid {
 
 const isStart = (place) =>
   Boolean(view.groups && place && view.groups[place] !== view.groups[place - 1]);
-
-function makeCell() {
-  const picture = make("img", { alt: "", decoding: "async", draggable: false });
-  picture.addEventListener(
-    "error",
-    () => picture.getAttribute("src") && picture.classList.add("lost"),
-  );
-  const dot = make("span.dot");
-  const name = make("span.name");
-  const sure = make("span.sure");
-  const caption = make("span.caption", {}, dot, name, sure);
-  const picked = make("span.picked", { "aria-hidden": "true" });
-  const element = make(
-    "div.cell",
-    { role: "option" },
-    make("span.shot", {}, picture),
-    picked,
-    caption,
-  );
-  return { element, picture, dot, name, sure };
-}
-
-/** Label or suggestion of a photo, in its cell. */
-function paint(cell) {
-  const label = labelOf(labelAt(cell.id));
-  const suggested = labelOf(suggestionAt(cell.id));
-  const isOther = suggested && label && suggested !== label && view.name === "errors";
-  const shown = isOther ? suggested : (label ?? suggested);
-  cell.element.classList.toggle("labelled", Boolean(label));
-  cell.element.classList.toggle("suggested", Boolean(shown) && shown !== label);
-  cell.element.style.setProperty("--class", shown?.color ?? "transparent");
-  cell.name.textContent = isOther
-    ? `${label.name} → ${suggested.name}?`
-    : label
-      ? label.name
-      : suggested
-        ? `${suggested.name}?`
-        : "";
-  cell.sure.textContent = shown && shown !== label ? `${surenessAt(cell.id)} %` : "";
-  const what = [cell.name.textContent || "no label", cell.sure.textContent]
-    .filter(Boolean)
-    .join(" ");
-  cell.element.setAttribute("aria-label", `Photo ${cell.place + 1}: ${what}`);
-}

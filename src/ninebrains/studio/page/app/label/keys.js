@@ -5,7 +5,7 @@ import { attempt } from "../core/dom.js";
 import { keysOf } from "../core/keys.js";
 import { view } from "../core/photos.js";
 import { project } from "../core/project.js";
-import { choose as chooseLabel } from "./labels.js";
+import { choose as chooseLabel } from "./finding.js";
 import { choose, clear, subjects } from "./selection.js";
 
 /** Name the keys of the area of labelling. */

@@ -1,13 +1,11 @@
 // The list of labels: give one, show one, make, rename, colour, merge, split, order and remove.
 
 import { send } from "../core/api.js";
-import { label } from "../core/changes.js";
 import { choice, field, question } from "../core/dialogs.js";
 import { attempt, fill, make } from "../core/dom.js";
 import { load, view } from "../core/photos.js";
 import { follow, labelOf, project, refresh } from "../core/project.js";
 import { count, many } from "../core/words.js";
-import { subjects } from "./selection.js";
 
 /** Colours that can be told apart, also by people who see few of them, in this order. */
 export const COLORS = [
@@ -32,20 +30,21 @@ export const COLORS = [
 /**
  * The list as an element that keeps itself up to date.
  * @param give called with the id of a label that was pressed
+ * @param toPhotos called to have the keys go to the photos; says whether there are any
  */
-export function makeLabels(give) {
+export function makeLabels(give, toPhotos) {
   const list = make("ol.labels", { "aria-label": "Labels" });
   const input = make("input", {
     type: "text",
     id: "new-label",
     placeholder: "New label",
     autocomplete: "off",
-    maxLength: 100,
     "aria-label": "Name of a new label",
+    on: { keydown: (event) => event.key === "Escape" && toPhotos() },
   });
   const form = make(
     "form.new-label",
-    { on: { submit: (event) => (event.preventDefault(), addFrom(input)) } },
+    { on: { submit: (event) => (event.preventDefault(), addFrom(input, toPhotos)) } },
     input,
     make("button", { type: "submit" }, "Add"),
   );
@@ -80,7 +79,7 @@ function row(each, place, most, give) {
       {
         type: "button",
         id: `give-${each.id}`,
-        title: `Give this label${place < 9 ? ` (${place + 1})` : ""}`,
+        title: `Give the label ${each.name}${place < 9 ? ` (${place + 1})` : ""}`,
         on: { click: () => give(each.id) },
       },
       make("kbd", { "aria-hidden": "true" }, place < 9 ? String(place + 1) : ""),
@@ -110,14 +109,29 @@ function row(each, place, most, give) {
   );
 }
 
-async function addFrom(input) {
+/** Make the label that was typed. With two of them number keys are next: they go to the photos. */
+async function addFrom(input, toPhotos) {
   const name = input.value.trim();
-  if (!name) return;
-  await attempt(async () => {
-    await create(name);
-    input.value = "";
-  });
-  input.focus();
+  const isMade = name && (await attempt(() => create(name)));
+  if (isMade) input.value = "";
+  const goesOn = (isMade || !name) && project.labels.length > 1;
+  if (!goesOn || !toPhotos()) input.focus();
+  else if (isMade) typeOn(input);
+}
+
+/** Who types another name after all types it where the last one was. */
+function typeOn(input) {
+  const end = new AbortController();
+  const onKey = (event) => {
+    end.abort();
+    const isLetter = /^\p{L}$/u.test(event.key);
+    if (!isLetter || event.ctrlKey || event.metaKey || event.altKey || !input.isConnected) return;
+    event.stopPropagation();
+    input.focus();
+  };
+  const options = { capture: true, signal: end.signal };
+  document.addEventListener("keydown", onKey, options);
+  document.addEventListener("pointerdown", () => end.abort(), options);
 }
 
 /** A new label, or the one of that name; gives its id. */
@@ -131,16 +145,16 @@ export async function create(name) {
 
 /** Give photos a new label of their own. */
 export async function splitOff(ids) {
-  const [input, line] = field("Name of the new label", "", { maxLength: 100, required: true });
-  const yes = await question(
+  const [input, line] = field("Name of the new label", "", { required: true });
+  await question(
     "New label for these photos",
     [make("p", {}, `${many(ids.length, "photo")} will have it in place of theirs.`), line],
     "Make the label",
     {
       check: () => (input.value.trim() ? "" : "It needs a name."),
+      act: () => change("/api/labels/split", { ids, name: input.value.trim() }),
     },
   );
-  if (yes) await attempt(() => change("/api/labels/split", { ids, name: input.value.trim() }));
 }
 
 async function change(path, values, method = "POST") {
@@ -153,7 +167,7 @@ async function change(path, values, method = "POST") {
 async function edit(id) {
   const each = labelOf(id);
   const place = project.labels.indexOf(each);
-  const [name, nameLine] = field("Name", each.name, { maxLength: 100, required: true });
+  const [name, nameLine] = field("Name", each.name, { required: true });
   const [color, colors] = swatches(each.color);
   const places = project.labels.map((_, number) => [
     number,
@@ -179,25 +193,15 @@ async function edit(id) {
     make("code", {}, each.key),
     ", whatever its name is.",
   );
-  const yes = await question(
-    `Label ${each.name}`,
-    [nameLine, colors, positionLine, mergeLine, key],
-    "Save",
-    {
-      check: () => (name.value.trim() ? "" : "It needs a name."),
-    },
-  );
-  if (!yes) return;
-  await attempt(async () => {
-    if (merge.value === "remove") await change(`/api/labels/${id}`, {}, "DELETE");
-    else if (merge.value)
-      await change("/api/labels/merge", { from: id, into: Number(merge.value) });
-    else
-      await save(
-        each,
-        { name: name.value.trim(), color: color(), position: Number(position.value) },
-        place,
-      );
+  const act = () => {
+    if (merge.value === "remove") return change(`/api/labels/${id}`, {}, "DELETE");
+    if (merge.value) return change("/api/labels/merge", { from: id, into: Number(merge.value) });
+    const wanted = { name: name.value.trim(), color: color(), position: Number(position.value) };
+    return save(each, wanted, place);
+  };
+  await question(`Label ${each.name}`, [nameLine, colors, positionLine, mergeLine, key], "Save", {
+    check: () => (name.value.trim() ? "" : "It needs a name."),
+    act,
   });
 }
 
@@ -229,30 +233,4 @@ function swatches(chosen) {
     ),
   );
   return [() => value, make("fieldset.swatches", {}, make("legend", {}, "Colour"), ...inputs)];
-}
-
-/** Find a label by typing, or make one: for more labels than number keys. */
-export async function choose() {
-  const ids = subjects();
-  if (!ids.length) return false;
-  const list = make(
-    "datalist",
-    { id: "label-names" },
-    ...project.labels.map((each) => make("option", { value: each.name })),
-  );
-  const [input, line] = field("Label, known or new", "", { list: "label-names", maxLength: 100 });
-  const yes = await question(
-    ids.length === 1
-      ? "What does this photo show?"
-      : `What do these ${count(ids.length)} photos show?`,
-    [line, list],
-    "Give this label",
-    {
-      check: () => (input.value.trim() ? "" : "Type a name."),
-    },
-  );
-  if (!yes) return false;
-  const id = await attempt(() => create(input.value.trim()));
-  if (id) label(ids, id);
-  return Boolean(id);
 }

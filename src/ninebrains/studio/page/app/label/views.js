@@ -15,11 +15,16 @@ export function makeViews() {
     "aria-label": "Search names, labels and columns",
     "aria-keyshortcuts": "/",
   });
+  let place = "";
   const go = seldom(() => {
+    if (location.hash !== place) return;
     const text = search.value.trim();
     location.hash = text ? `#/label/${encodeURIComponent(`search:${text}`)}` : "#/label/all";
   }, 180);
-  search.addEventListener("input", go);
+  search.addEventListener("input", () => {
+    place = location.hash;
+    go();
+  });
   search.addEventListener("keydown", (event) => event.key === "Escape" && search.blur());
   const paint = () => {
     const { counts, queues } = project;
@@ -51,7 +56,7 @@ export function makeViews() {
   };
   const ends = ["project", "counts", "view"].map((topic) => follow(topic, paint));
   paint();
-  return { element, search, end: () => ends.forEach((end) => end()) };
+  return { element, search, end: () => (go.cancel(), ends.forEach((end) => end())) };
 }
 
 /** What a view shows, where its name does not say it. */

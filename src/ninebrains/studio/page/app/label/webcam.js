@@ -21,7 +21,7 @@ export async function burst(add) {
   });
   const problem = make("p.problem", { role: "alert", hidden: true });
   const tally = make("p", { role: "status" }, "Hold the button to take photos.");
-  const strip = make("div.strip");
+  const strip = make("div.strip.film");
   const [label, labelLine] = choice(
     "They show",
     [[0, "(no label yet)"], ...project.labels.map((each) => [each.id, each.name])],
@@ -55,9 +55,15 @@ export async function burst(add) {
     className: "main",
     disabled: true,
     on: {
-      pointerdown: press,
+      pointerdown: (event) => {
+        // Held wherever the pointer goes, until it is let go.
+        shoot.setPointerCapture(event.pointerId);
+        press();
+      },
       pointerup: release,
-      pointerleave: release,
+      pointercancel: release,
+      lostpointercapture: release,
+      contextmenu: (event) => event.preventDefault(),
       keydown: (event) =>
         [" ", "Enter"].includes(event.key) && !event.repeat && (event.preventDefault(), press()),
       keyup: release,

@@ -6,7 +6,7 @@ import { command, inside, quoted } from "../core/command.js";
 import { attempt, button, empty, fill, make } from "../core/dom.js";
 import { follow, project } from "../core/project.js";
 import { detailsOf } from "../core/shapes.js";
-import { ago, count, many, percent, plain, range } from "../core/words.js";
+import { ago, count, many, percent, plain, range, spaced } from "../core/words.js";
 import { makeTrunks } from "./trunks.js";
 
 /** Build the area in `root`. */
@@ -25,9 +25,12 @@ export function mount(root) {
     paint();
     const { run } = project;
     if (!run || details?.id === run.id) return;
-    const fresh = await attempt(() => get(`/api/runs/${run.id}`));
+    const fresh = await attempt(async () => {
+      const [told, { runs }] = await Promise.all([get(`/api/runs/${run.id}`), get("/api/runs")]);
+      return detailsOf({ ...told, history: runs }, project.labels);
+    });
     if (fresh && fresh.id === project.run?.id) {
-      details = detailsOf(fresh, project.labels);
+      details = fresh;
       paint();
     }
   };
@@ -126,7 +129,7 @@ function headline(run, metrics, isQuick) {
       "div.said",
       {},
       accuracy && intervalBar(accuracy),
-      make("p", {}, run.verdict ?? metrics?.verdict ?? ""),
+      make("p", {}, spaced(run.verdict ?? metrics?.verdict)),
     ),
     make(
       "ul.facts",
@@ -144,7 +147,7 @@ function advice(all) {
     make(
       "li",
       {},
-      make("span", {}, text),
+      make("span", {}, spaced(text)),
       view && make("a", { href: `#/label/${encodeURIComponent(view)}` }, "Look at them"),
       kind === "trunk" &&
         make(
@@ -173,8 +176,8 @@ function advice(all) {
 function moved(history) {
   const known = history.filter((each) => each.accuracy).sort((one, other) => one.at - other.at);
   if (known.length < 2) return null;
-  const points = known.map(({ accuracy, num_photos, at }, place) => ({
-    x: place + 1,
+  const points = known.map(({ accuracy, version, num_photos, at }) => ({
+    x: version,
     y: accuracy.value,
     low: accuracy.low,
     high: accuracy.high,
@@ -182,31 +185,37 @@ function moved(history) {
   }));
   const low = Math.max(0, Math.floor(Math.min(...points.map((each) => each.low)) * 10) / 10);
   const chart = lineChart({
-    label: `How the share of right answers moved over ${many(points.length, "brain")}: from ${percent(points[0].y)} to ${percent(points.at(-1).y)}`,
+    label: `How the share of right answers moved over ${many(points.length, "version")}: from ${percent(points[0].y)} to ${percent(points.at(-1).y)}`,
     lines: [{ points }],
+    x: { ticks: points.map((point) => point.x) },
     y: { low, high: 1 },
   });
-  const rows = known.map((each, place) => [
-    place + 1,
+  const rows = known.map((each) => [
+    each.version,
     percent(each.accuracy.value, 1),
     range(each.accuracy),
     count(each.num_photos),
     ago(each.at),
   ]);
   return figure("How it moved", chart, {
-    note: "Brain after brain, with the interval that the truth likely lies in.",
-    head: ["Brain", "Right", "Likely", "Photos", "When"],
+    note: "Version after version, with the interval that the truth likely lies in. New labels change the photos it is checked on too: a small step down need not be a worse brain.",
+    head: ["Version", "Right", "Likely", "Photos", "When"],
     rows,
   });
 }
 
 function curve({ points, forecast, verdict }) {
-  const seen = points.map(({ photos, value, spread }) => ({
-    x: photos,
-    y: value,
-    low: Math.max(0, value - spread),
-    high: Math.min(1, value + spread),
-  }));
+  // Where only one fit was made there is no spread to draw, which is not the same as a sure thing.
+  const spreadOf = ({ photos, value, spread }) =>
+    spread
+      ? {
+          x: photos,
+          y: value,
+          low: Math.max(0, value - spread),
+          high: Math.min(1, value + spread),
+        }
+      : { x: photos, y: value };
+  const seen = points.map(spreadOf);
   if (seen.length < 2)
     return verdict
       ? make(
@@ -216,30 +225,23 @@ function curve({ points, forecast, verdict }) {
             "figcaption",
             {},
             make("h3", {}, "What more photos would bring"),
-            make("p", {}, verdict),
+            make("p", {}, spaced(verdict)),
           ),
         )
       : null;
-  const ahead = forecast.length
-    ? [
-        seen.at(-1),
-        ...forecast.map(({ photos, value, spread }) => ({
-          x: photos,
-          y: value,
-          low: Math.max(0, value - spread),
-          high: Math.min(1, value + spread),
-        })),
-      ]
-    : [];
-  const low = Math.max(0, Math.floor(Math.min(...seen.map((each) => each.low)) * 10) / 10);
+  const ahead = forecast.length ? [seen.at(-1), ...forecast.map(spreadOf)] : [];
+  const low = Math.max(
+    0,
+    Math.floor(Math.min(...seen.map((each) => each.low ?? each.y)) * 10) / 10,
+  );
   const chart = lineChart({
-    label: `Learning curve. ${verdict}`,
+    label: `Learning curve. ${spaced(verdict)}`,
     lines: [{ points: seen }, { points: ahead, kind: "ahead" }],
     y: { low, high: 1 },
     isLog: true,
   });
   return figure("What more photos would bring", chart, {
-    note: verdict,
+    note: `${spaced(verdict)} Told by the photos it learns from, each asked without having seen it, so it need not be the large number above.`,
     head: ["Photos", "Right"],
     rows: [
       ...points.map((each) => [count(each.photos), percent(each.value, 1)]),

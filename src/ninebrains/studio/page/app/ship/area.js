@@ -57,7 +57,7 @@ function table({ brains, versions }) {
         make(
           "th",
           { scope: "row" },
-          make("b", {}, `${brain.name} ${brain.version}`),
+          make("b", {}, `Version ${brain.version}`),
           make("span.block.soft.small", {}, `${brain.trunk}, ${ago(brain.at)}`),
         ),
         make(
@@ -74,23 +74,26 @@ function table({ brains, versions }) {
         make("td", {}, ...exportsOf(brain)),
         make("td", {}, liveAs(brain, versions)),
         make(
-          "td.n",
+          "td",
           {},
           brain.has_brain &&
-            button("Export", (event) => showExport(brain, event.target), {
-              className: "small",
-              id: `export-${brain.id}`,
-              "aria-label": `Export version ${brain.version}`,
-            }),
-          brain.has_brain &&
             make(
-              "a.like-button.small",
-              {
-                href: `/api/brains/${brain.id}/file`,
-                download: brain.file,
-                "aria-label": `Download version ${brain.version}`,
-              },
-              "Download",
+              "div.row.tight",
+              {},
+              button("Export", (event) => showExport(brain, event.target), {
+                className: "small",
+                id: `export-${brain.id}`,
+                "aria-label": `Export version ${brain.version}`,
+              }),
+              make(
+                "a.like-button.small",
+                {
+                  href: `/api/brains/${brain.id}/file`,
+                  download: brain.file,
+                  "aria-label": `Download version ${brain.version}`,
+                },
+                "Download",
+              ),
             ),
         ),
       ),
@@ -113,6 +116,11 @@ function table({ brains, versions }) {
         make("thead", {}, make("tr", {}, ...head)),
         make("tbody", {}, ...rows),
       ),
+    ),
+    make(
+      "p.soft.small",
+      {},
+      "Export writes a version for another program or device and proves that it answers the same there. Download is the .brain file, for the ninebrains command.",
     ),
   ];
 }
@@ -141,7 +149,7 @@ function exportsOf({ exports: all }) {
           title: words,
           "aria-label": `Receipt of ${words}`,
         },
-        `${each.mark} ${text}`,
+        `${text}, receipt: ${each.verdict}`,
       ),
       make("span.soft.small", {}, ` ${megabytes(each.megabytes)} `),
       make(

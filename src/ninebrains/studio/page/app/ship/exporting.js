@@ -80,20 +80,21 @@ async function askAndExport(brain, targets) {
     {},
     "The export then answers the photos kept for checking in a process of its own, and is compared with the brain. The result is its receipt.",
   );
-  const yes = await question(
-    `Export ${brain.name} ${brain.version}`,
+  await question(
+    `Export version ${brain.version}`,
     [targetLine, precisionPlace, note, proof, twin],
     "Export",
-    { check: () => chosen().missing ?? "" },
+    {
+      check: () => chosen().missing ?? "",
+      act: async () => {
+        const { job } = await send(`/api/brains/${brain.id}/export`, {
+          target: target.value,
+          precision: precision.value,
+        });
+        tellWhenDone(job);
+      },
+    },
   );
-  if (!yes) return;
-  await attempt(async () => {
-    const { job } = await send(`/api/brains/${brain.id}/export`, {
-      target: target.value,
-      precision: precision.value,
-    });
-    tellWhenDone(job);
-  });
 }
 
 function tellWhenDone(id) {

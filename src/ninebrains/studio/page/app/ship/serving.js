@@ -8,7 +8,7 @@ import { follow } from "../core/project.js";
 import { percent } from "../core/words.js";
 import { charts } from "./live.js";
 import { pointOf, serveOf } from "./shapes.js";
-import { table } from "./versions.js";
+import { nameOf, table } from "./versions.js";
 
 const MOST_POINTS = 900;
 
@@ -33,10 +33,15 @@ export function makeServing(brains, onVersions) {
       onVersions(told.state === "off" ? [] : told.versions);
     return paint();
   };
-  const act = async (values) => {
+  /** Have the host do something; a `strict` caller is told itself what went wrong. */
+  const act = async (values, { strict = false } = {}) => {
+    const ask = async () => take(await send("/api/serve", values));
     element.setAttribute("aria-busy", "true");
-    await attempt(async () => take(await send("/api/serve", values)));
-    element.removeAttribute("aria-busy");
+    try {
+      await (strict ? ask() : attempt(ask));
+    } finally {
+      element.removeAttribute("aria-busy");
+    }
   };
   const parts = ["top", "publish", "table", "foot"].map((name) => [name, make("div")]);
   const seen = new Map();
@@ -50,7 +55,7 @@ export function makeServing(brains, onVersions) {
         told.versions.map((version) => version.own_version),
       ],
       table: told.versions,
-      foot: [told.canGoBack, told.is_own],
+      foot: [told.canGoBack, told.is_own, told.route, told.versions.map(({ role }) => role)],
     };
     for (const [name, place] of parts) {
       // What did not change stays as it is, also under the hand of who is choosing something.
@@ -59,7 +64,7 @@ export function makeServing(brains, onVersions) {
       seen.set(name, key);
       fill(place, ...[content[name]?.(told, act, brains())].flat());
     }
-    fill(drawn, told.state !== "off" && charts(points));
+    fill(drawn, told.state !== "off" && charts(points, (number) => nameOf(number, told.versions)));
   };
   fill(
     element,
@@ -72,6 +77,8 @@ export function makeServing(brains, onVersions) {
   void attempt(async () => take(await get("/api/serve")));
   return { element, paint, end };
 }
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function off({ command: twin }, act) {
   const start = button(
@@ -112,10 +119,10 @@ async function connect(act) {
     autocomplete: "off",
     id: "host-key",
   });
-  const yes = await question("Connect to a host", [urlLine, keyLine], "Connect", {
+  await question("Connect to a host", [urlLine, keyLine], "Connect", {
     check: () => (url.value.trim() ? "" : "Which address?"),
+    act: () => act({ action: "connect", url: url.value.trim(), key: key.value }, { strict: true }),
   });
-  if (yes) await act({ action: "connect", url: url.value.trim(), key: key.value });
 }
 
 function top({ url, is_own: own, error, name }, act) {
@@ -141,18 +148,23 @@ function top({ url, is_own: own, error, name }, act) {
   ];
 }
 
-function foot({ canGoBack, is_own: own, command: twin, url, name }, act) {
-  const ask = make(
-    "p.command",
-    {},
-    make("span.soft", {}, "Ask it"),
-    make("code", {}, `curl -T PHOTO.jpg "${url}/infer?brains=${name}"`),
-  );
+function foot(told, act) {
+  const { canGoBack, is_own: own, command: twin, url, name, versions } = told;
   return [
-    canGoBack && button("Roll back", () => act({ action: "rollback" }), { id: "roll-back" }),
-    ask,
+    canGoBack && button("Roll back", () => rollBack(told, act), { id: "roll-back" }),
+    versions.some((version) => version.role === "stable") &&
+      command(`curl -T PHOTO.jpg "${url}/infer?brains=${name}"`, "Ask it"),
     own && command(twin),
   ];
+}
+
+async function rollBack({ route, versions }, act) {
+  const name = (number) => nameOf(number, versions);
+  const text = route.canary
+    ? `The trial of ${name(route.canary)} ends: ${name(route.stable)} answers everybody again.`
+    : `${capital(name(route.previous))} answers everybody again, in place of ${name(route.stable)}.`;
+  const yes = await question("Roll back?", [make("p", {}, text)], "Roll back");
+  if (yes) await act({ action: "rollback" });
 }
 
 async function stop(own, act) {
@@ -181,7 +193,7 @@ function publish({ versions }, act, brains) {
     "Next version",
     left.map((brain) => [
       brain.id,
-      `${brain.name} ${brain.version}${brain.accuracy ? `, ${percent(brain.accuracy.value)} right` : ""}`,
+      `version ${brain.version}${brain.accuracy ? `, ${percent(brain.accuracy.value)} right` : ""}`,
     ]),
     left[0].id,
     { id: "publish-brain" },

@@ -14,7 +14,6 @@ export function brainsOf({ name, brains, exports: all }) {
           megabytes: each.bytes / 1e6,
           verdict: receipt?.verdict ?? "no receipt",
           reasons: receipt?.reasons ?? [],
-          mark: { agrees: "✓", differs: "✗" }[receipt?.verdict] ?? "?",
           receipt: `/api/exports/${encodeURIComponent(each.folder)}/receipt`,
           zip: `/api/exports/${encodeURIComponent(each.folder)}/zip`,
         };

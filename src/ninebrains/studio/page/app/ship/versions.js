@@ -4,6 +4,12 @@ import { question } from "../core/dialogs.js";
 import { button, make } from "../core/dom.js";
 import { count, percent, plain } from "../core/words.js";
 
+/** What a version of the host is called: as on the rest of the page, if it came from here. */
+export function nameOf(number, versions) {
+  const own = versions.find((version) => version.number === number)?.own_version;
+  return own ? `version ${own}` : `number ${number} of the host`;
+}
+
 /** The versions as a table; `act` is called with what is wanted of the host. */
 export function table({ versions }, act) {
   if (!versions.length) return make("p.soft", {}, "No version is there yet. Put one live.");
@@ -15,8 +21,10 @@ export function table({ versions }, act) {
       make(
         "th",
         { scope: "row" },
-        `${version.number}`,
-        version.own_version && make("span.soft.small", {}, ` (brain ${version.own_version})`),
+        make("span.name", {}, nameOf(version.number, versions)),
+        version.own_version &&
+          String(version.own_version) !== String(version.number) &&
+          make("span.block.soft.small", {}, `number ${version.number} of the host`),
       ),
       make(
         "td",
@@ -40,7 +48,7 @@ export function table({ versions }, act) {
       make("td.n", {}, version.p90_ms ? `${plain(version.p90_ms)} ms` : "–"),
       make("td.n", {}, version.confirmed ? percent(version.confirmed.value) : "–"),
       make("td", {}, version.drift?.text ?? "–"),
-      make("td", {}, ...actions(version, act)),
+      make("td", {}, make("div.row", {}, ...actions(version, versions, act))),
     ),
   );
   return make(
@@ -71,22 +79,33 @@ export function table({ versions }, act) {
 
 const ROLES = { stable: "stable", canary: "on trial", shadow: "running along" };
 
-function actions(version, act) {
+function actions(version, versions, act) {
   if (version.role === "stable" || version.state !== "ready") return [];
   return [
     button(
       version.role === "canary" ? "Change the share" : "Try on a share",
-      () => split(version, act),
+      () => split(version, versions, act),
       { className: "small", id: `split-${version.number}` },
     ),
-    button("Promote", () => act({ action: "promote", number: version.number }), {
+    button("Promote", () => promote(version, versions, act), {
       className: "small",
       id: `promote-${version.number}`,
     }),
   ];
 }
 
-async function split(version, act) {
+async function promote({ number }, versions, act) {
+  const stable = versions.find((version) => version.role === "stable");
+  const before = stable ? `, in place of ${nameOf(stable.number, versions)}` : "";
+  const yes = await question(
+    `Promote ${nameOf(number, versions)}?`,
+    [make("p", {}, `It answers everybody from now on${before}. “Roll back” undoes that.`)],
+    "Promote",
+  );
+  if (yes) await act({ action: "promote", number });
+}
+
+async function split(version, versions, act) {
   const said = make("output", {}, "");
   const slider = make("input", {
     type: "range",
@@ -98,8 +117,8 @@ async function split(version, act) {
     on: { input: () => (said.textContent = `${slider.value} % of users`) },
   });
   said.textContent = `${slider.value} % of users`;
-  const yes = await question(
-    `Try version ${version.number}`,
+  await question(
+    `Try ${nameOf(version.number, versions)}`,
     [
       make(
         "p.soft",
@@ -109,12 +128,17 @@ async function split(version, act) {
       make("label.field", {}, make("span", {}, "Share"), slider, said),
     ],
     "Set the share",
+    {
+      act: () =>
+        act(
+          {
+            action: "split",
+            number: version.number,
+            role: "canary",
+            percent: Number(slider.value),
+          },
+          { strict: true },
+        ),
+    },
   );
-  if (yes)
-    await act({
-      action: "split",
-      number: version.number,
-      role: "canary",
-      percent: Number(slider.value),
-    });
 }

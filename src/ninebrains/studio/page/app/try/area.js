@@ -82,7 +82,7 @@ class TryArea {
         make(
           "span",
           {},
-          `Brain ${brain.version}`,
+          `Version ${brain.version}`,
           make(
             "span.soft.small",
             {},
@@ -91,7 +91,7 @@ class TryArea {
         ),
       ),
     );
-    fill(this.list, make("legend", {}, "Brains, all on one mind"), ...ticks);
+    fill(this.list, make("legend", {}, "Versions, all on one mind"), ...ticks);
     this.list.hidden = !brains.length;
     if (!brains.length)
       fill(
@@ -142,7 +142,7 @@ class TryArea {
 
   async answer(photo) {
     if (!this.chosen.size) {
-      fill(this.answers, make("p.soft", {}, "Choose at least one brain."));
+      fill(this.answers, make("p.soft", {}, "Choose at least one version."));
       return;
     }
     const wanted = { brains: [...this.chosen].join(","), heat: this.heat.checked ? 1 : "" };
@@ -160,11 +160,15 @@ class TryArea {
       .map((brain) => quoted(inside(`brains/${brain?.file}`)));
     fill(
       this.answers,
-      ...brains.map((answer) => card(answer)),
+      ...brains.map((answer) => card(answer, this.versionOf(answer.run))),
       speed(brains.length, timings),
       command(`ninebrains run --brains ${files.join(" ")} --source PHOTO`),
     );
     this.overlay(brains.find((answer) => answer.heat)?.heat);
+  }
+
+  versionOf(run) {
+    return this.brains.find((brain) => brain.id === run)?.version ?? "?";
   }
 
   overlay(heat) {
@@ -228,11 +232,15 @@ function speed(number, timings) {
   return make(
     "p.soft.small",
     {},
-    `${many(number, "brain")} on one mind${total ? `: ${plain(total)} ms` : ""}.`,
+    `${many(number, "version")} on one mind${total ? `: ${plain(total)} ms` : ""}.`,
   );
 }
 
-function card({ run, trunk, top, unfamiliar, is_familiar: isFamiliar }) {
+/** How far a photo is from those that were learnt from, where 1 is as far as they go. */
+const farness = (unfamiliar) =>
+  unfamiliar > 2 ? "Very unlike" : unfamiliar > 1.25 ? "Clearly unlike" : "A little too unlike";
+
+function card({ trunk, top, unfamiliar, is_familiar: isFamiliar }, version) {
   const none = isFamiliar === false;
   const bars = top
     .slice(0, 5)
@@ -247,13 +255,13 @@ function card({ run, trunk, top, unfamiliar, is_familiar: isFamiliar }) {
   return make(
     `section.card.answer${none ? ".none" : ""}`,
     {},
-    make("p.soft.small", {}, `Brain ${run}, ${trunk}`),
+    make("p.soft.small", {}, `Version ${version}, ${trunk}`),
     make("h2", {}, none ? "None of these" : (top[0]?.name ?? "–")),
     none
       ? make(
           "p.small",
           {},
-          `Unlike all photos it learned from${unfamiliar ? ` (${plain(unfamiliar)}, above 1)` : ""}. Its best guess would be:`,
+          `${unfamiliar ? farness(unfamiliar) : "Unlike"} the photos it learned from. Its best guess would be:`,
         )
       : null,
     make("ol.bars", {}, ...bars),

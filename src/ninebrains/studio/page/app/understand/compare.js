@@ -22,11 +22,11 @@ export function show(root) {
         make(
           "section.card",
           {},
-          make("h2", {}, "Compare two brains"),
+          make("h2", {}, "Compare two versions"),
           make(
             "p",
             {},
-            "There is only one brain yet. Change labels or the trunk, and the next one can be compared with it.",
+            "There is only one version yet. Change labels or the trunk, and the next one can be compared with it.",
           ),
         ),
       );
@@ -37,18 +37,29 @@ export function show(root) {
 }
 
 const title = (run) =>
-  `${run.accuracy ? percent(run.accuracy.value) : "not measured"}, ${many(run.num_photos, "photo")}, ${run.trunk}, ${ago(run.at)}`;
+  `Version ${run.version}: ${run.accuracy ? percent(run.accuracy.value) : "not measured"}, ${many(run.num_photos, "photo")}, ${run.trunk}, ${ago(run.at)}`;
+
+/** The server's words on runs, in the page's on versions. */
+const inVersions = (text, runs) =>
+  text.replaceAll(/\b(r)un (\d+)/gi, (all, first, id) => {
+    const run = runs.find((each) => String(each.id) === id);
+    return run ? `${first === "R" ? "Version" : "version"} ${run.version}` : all;
+  });
 
 function chooser(runs) {
   const options = runs.map((run) => [run.id, title(run)]);
-  const [one, oneLine] = choice("This brain", options, runs[1].id, { id: "compare-a" });
+  const [one, oneLine] = choice("This version", options, runs[1].id, { id: "compare-a" });
   const [other, otherLine] = choice("and this one", options, runs[0].id, { id: "compare-b" });
   const result = make("div", { "aria-live": "polite" });
   const paint = async () => {
     if (one.value === other.value)
-      return fill(result, make("p.soft", {}, "Choose two different brains."));
+      return fill(result, make("p.soft", {}, "Choose two different versions."));
     const told = await attempt(() => get(query("/api/compare", { a: one.value, b: other.value })));
-    if (told) fill(result, ...differences(told));
+    const versions = [one, other].map(
+      ({ value }) => runs.find((run) => String(run.id) === value).version,
+    );
+    if (told)
+      fill(result, ...differences({ ...told, verdict: inVersions(told.verdict, runs) }, versions));
     return undefined;
   };
   for (const select of [one, other]) select.addEventListener("change", paint);
@@ -57,27 +68,22 @@ function chooser(runs) {
     make(
       "section.card",
       {},
-      make("h2", {}, "Compare two brains"),
+      make("h2", {}, "Compare two versions"),
       make("div.two", {}, oneLine, otherLine),
     ),
     result,
   ];
 }
 
-function differences({
-  verdict,
-  ids,
-  given,
-  a_top: ours,
-  b_top: theirs,
-  a_sure: sure,
-  b_sure: surer,
-  ...counts
-}) {
+function differences(
+  { verdict, ids, given, a_top: ours, b_top: theirs, a_sure: sure, b_sure: surer, ...counts },
+  versions,
+) {
+  const [first, second] = versions.map((version) => `Version ${version}`);
   const facts = [
     [counts.both_right, "both right"],
-    [counts.only_a, "only the first right"],
-    [counts.only_b, "only the second right"],
+    [counts.only_a, `only ${first.toLowerCase()} right`],
+    [counts.only_b, `only ${second.toLowerCase()} right`],
     [counts.both_wrong, "both wrong"],
   ].map(([value, text]) => make("li", {}, make("b", {}, count(value)), make("span", {}, text)));
   const rows = ids.slice(0, MOST).map((id, place) =>
@@ -98,8 +104,8 @@ function differences({
         {},
         make("dt", {}, "Label"),
         make("dd", {}, nameOf(given[place])),
-        ...said("First", ours[place], sure[place], given[place]),
-        ...said("Second", theirs[place], surer[place], given[place]),
+        ...said(first, ours[place], sure[place], given[place]),
+        ...said(second, theirs[place], surer[place], given[place]),
       ),
     ),
   );

@@ -4,23 +4,62 @@ import { get, query } from "../core/api.js";
 import { intervalBar } from "../core/charts.js";
 import { command, inside, quoted } from "../core/command.js";
 import { choice } from "../core/dialogs.js";
-import { attempt, fill, make } from "../core/dom.js";
+import { attempt, button, fill, make } from "../core/dom.js";
 import { project } from "../core/project.js";
 import { estimateOf } from "../core/shapes.js";
 import { count, percent, range } from "../core/words.js";
+import { add } from "../label/adding.js";
+import { chosen } from "../label/dropping.js";
 
 /** Show the groups by one column. */
 export function show(root) {
-  void attempt(async () => {
-    const { columns } = await get("/api/slices");
-    build(
-      root,
-      columns.map((column) => column.name),
-    );
-  });
+  const read = () =>
+    attempt(async () => {
+      const { columns } = await get("/api/slices");
+      root.replaceChildren();
+      build(
+        root,
+        columns.map((column) => column.name),
+        read,
+      );
+    });
+  void read();
 }
 
-function build(root, columns) {
+/** Where columns come from, and a way to add one; `read` is called when there may be more. */
+function fromTable(read) {
+  const input = make("input", {
+    type: "file",
+    accept: ".csv,.tsv",
+    hidden: true,
+    tabIndex: -1,
+    id: "table-file",
+    "aria-label": "Table",
+    on: {
+      change: async () => {
+        const items = chosen(input);
+        input.value = "";
+        if (items.length) await add(items);
+        await read();
+      },
+    },
+  });
+  return make(
+    "div.row.from-table",
+    {},
+    make(
+      "p.soft.small",
+      {},
+      "Columns come from a CSV table: a first line such as ",
+      make("code", {}, "path,camera"),
+      ", then a line for each photo with its name as it is called here.",
+    ),
+    button("Add a table", () => input.click(), { className: "small", id: "add-table" }),
+    input,
+  );
+}
+
+function build(root, columns, read) {
   if (!columns.length) {
     root.append(
       make(
@@ -30,8 +69,9 @@ function build(root, columns) {
         make(
           "p",
           {},
-          "Add folders of photos, or a CSV table beside them with a column such as camera, place or season: then their groups are compared here.",
+          "Once photos come in folders, or a table says more of them (camera, place, season), their groups are compared here.",
         ),
+        fromTable(read),
       ),
     );
     return;
@@ -60,6 +100,7 @@ function build(root, columns) {
       ),
       line,
       body,
+      fromTable(read),
       project.run
         ? command(`ninebrains evaluate ${quoted(inside(`brains/${project.run.file}`))} FOLDER`)
         : null,
