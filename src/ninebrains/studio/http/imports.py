@@ -187,11 +187,16 @@ async def _bounded(request: Request) -> AsyncIterator[bytes]:
         yield piece
 
 
+def _name_of(part: Part) -> str:
+    """What a file is called; browsers escape three characters of names in forms, and only those."""
+    name = part.filename or part.name
+    return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+
+
 def _write(incoming: Path, files: Sequence[Part]) -> list[Upload]:
     """Write the files of a form, all or none."""
     uploads = [
-        Upload((part.filename or part.name)[:_LONGEST_NAME], incoming / secrets.token_hex(12))
-        for part in files
+        Upload(_name_of(part)[:_LONGEST_NAME], incoming / secrets.token_hex(12)) for part in files
     ]
     try:
         with _telling():

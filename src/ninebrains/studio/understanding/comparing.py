@@ -70,12 +70,12 @@ def sign_test(fewer: int, total: int) -> float:
 
 def _verdict(one: int, other: int, only_one: int, only_other: int) -> str:
     if only_one == only_other:
-        return f"Run {one} and run {other} are right equally often on these photos."
+        return f"Version {one} and version {other} are right equally often on these photos."
     better, worse = (one, other) if only_one > only_other else (other, one)
     more, fewer = max(only_one, only_other), min(only_one, only_other)
     told = (
-        f"Run {better} is right on {more} photos that run {worse} gets wrong, and wrong on {fewer} "
-        "that the other gets right"
+        f"Version {better} is right on {more} photos that version {worse} gets wrong, and wrong on "
+        f"{fewer} that the other gets right"
     )
     likely = sign_test(fewer, more + fewer)
     return f"{told}: {'more than chance' if likely < 0.05 else 'that may be chance'}."

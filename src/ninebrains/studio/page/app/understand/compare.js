@@ -39,13 +39,6 @@ export function show(root) {
 const title = (run) =>
   `Version ${run.version}: ${run.accuracy ? percent(run.accuracy.value) : "not measured"}, ${many(run.num_photos, "photo")}, ${run.trunk}, ${ago(run.at)}`;
 
-/** The server's words on runs, in the page's on versions. */
-const inVersions = (text, runs) =>
-  text.replaceAll(/\b(r)un (\d+)/gi, (all, first, id) => {
-    const run = runs.find((each) => String(each.id) === id);
-    return run ? `${first === "R" ? "Version" : "version"} ${run.version}` : all;
-  });
-
 function chooser(runs) {
   const options = runs.map((run) => [run.id, title(run)]);
   const [one, oneLine] = choice("This version", options, runs[1].id, { id: "compare-a" });
@@ -58,8 +51,7 @@ function chooser(runs) {
     const versions = [one, other].map(
       ({ value }) => runs.find((run) => String(run.id) === value).version,
     );
-    if (told)
-      fill(result, ...differences({ ...told, verdict: inVersions(told.verdict, runs) }, versions));
+    if (told) fill(result, ...differences(told, versions));
     return undefined;
   };
   for (const select of [one, other]) select.addEventListener("change", paint);
