@@ -124,3 +124,13 @@ export function seldom(act, milliseconds) {
   call.cancel = () => clearTimeout(timer);
   return call;
 }
+
+/** Scroll a strip of links sideways, or what it is in, so that the current one is seen. */
+export function showCurrent(links) {
+  const current = links.querySelector("[aria-current=page]");
+  const isWide = (each) => each && each.scrollWidth > each.clientWidth;
+  const strip = [links, links.parentElement].find(isWide);
+  if (!current || !strip) return;
+  const [inner, outer] = [current.getBoundingClientRect(), strip.getBoundingClientRect()];
+  strip.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+}

@@ -1,6 +1,6 @@
 // Views and queues: which photos are shown, with how many there are, and the search.
 
-import { fill, make, seldom } from "../core/dom.js";
+import { fill, make, seldom, showCurrent } from "../core/dom.js";
 import { view } from "../core/photos.js";
 import { follow, nameOf, project } from "../core/project.js";
 import { count, many } from "../core/words.js";
@@ -52,6 +52,7 @@ export function makeViews() {
         ),
       ),
     );
+    showCurrent(element);
     if (!view.name.startsWith("search:") && document.activeElement !== search) search.value = "";
   };
   const ends = ["project", "counts", "view"].map((topic) => follow(topic, paint));

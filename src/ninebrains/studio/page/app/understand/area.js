@@ -1,7 +1,7 @@
 // The area about understanding: which mistakes are made, where, and on whom.
 
 import { get } from "../core/api.js";
-import { attempt, button, empty, fill, make } from "../core/dom.js";
+import { attempt, button, empty, fill, make, showCurrent } from "../core/dom.js";
 import { follow, project } from "../core/project.js";
 import { detailsOf } from "../core/shapes.js";
 
@@ -39,6 +39,7 @@ export function mount(root) {
         ),
       ),
     );
+    showCurrent(tabs);
     if (!project.run) {
       shown.end();
       shown = { name: "", end: () => {} };
