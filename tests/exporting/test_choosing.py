@@ -192,7 +192,7 @@ def test_targets_that_nothing_here_can_time_are_refused(brain):
     with pytest.raises(BrainError, match="fp12"):
         choose(brain, Budget(), scope=Scope(precision="fp12"))
     for runtime, said in (
-        ("onnx", "operator set 3; expected 13"),
+        ("onnx", "operator set 3; expected 14"),
         ("openvino", "not for openvino"),
     ):
         with pytest.raises(BrainError, match=said):
