@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tests.making import jpeg
 
-NUM_FILES = 40
+NUM_PICTURES = 40
 
 
 def write_large_project(folder, num_photos):
-    """A project with two labels: few files under many names, as pages do not care for pixels."""
+    """A project with two labels: few pictures in many files, as pages do not care for pixels."""
     from ninebrains.studio.folder import open_folder
     from ninebrains.studio.store.database import Database
     from ninebrains.studio.store.labels import make_label
@@ -17,20 +17,20 @@ def write_large_project(folder, num_photos):
 
     photos = Path(folder) / "photos"
     photos.mkdir()
-    files = [photos / f"{number}.jpg" for number in range(NUM_FILES)]
-    for number, file in enumerate(files):
-        file.write_bytes(jpeg("cat", number))
+    pictures = [jpeg("cat", number) for number in range(NUM_PICTURES)]
     project = open_folder(Path(folder) / "large")
     database = Database(project.database)
     with database.writing() as connection:
         for name in ("cat", "dog"):
             make_label(connection, name)
         for number in range(num_photos):
-            file = files[number % NUM_FILES]
+            file = photos / f"{number}.jpg"
+            data = _with_comment(pictures[number % NUM_PICTURES], f"{number:05}")
+            file.write_bytes(data)
             insert_photo(
                 connection,
                 NewPhoto(
-                    sha256=hashlib.sha256(f"{number}".encode()).hexdigest(),
+                    sha256=hashlib.sha256(data).hexdigest(),
                     path=file,
                     is_copy=False,
                     name=f"photo-{number:05}.jpg",
@@ -38,8 +38,14 @@ def write_large_project(folder, num_photos):
                     format="JPEG",
                     width=96,
                     height=72,
-                    num_bytes=file.stat().st_size,
+                    num_bytes=len(data),
                 ),
             )
     database.close()
     return project.root
+
+
+def _with_comment(data, text):
+    """The same picture in other bytes."""
+    comment = text.encode()
+    return data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]

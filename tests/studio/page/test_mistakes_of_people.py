@@ -1,7 +1,9 @@
 """What people type, press and choose by mistake costs them nothing."""
 
+import pytest
+
 from tests.browsing import until
-from tests.studio.page.conftest import bring, counts_of, go, labels_of
+from tests.studio.page.conftest import bring, counts_of, go, labels_of, until_labels
 
 SEEN_WHOLE = """() => {
     const cell = document.querySelector(".cell.cursor")?.getBoundingClientRect();
@@ -93,7 +95,7 @@ def test_many_photos_are_taken_out_only_after_a_question(visit, studio, few_pets
     page.wait_for_selector(".empty h2")
     page.click(".toast >> text=Undo")
     page.wait_for_selector(".cell")
-    assert counts_of(page) == {"cat": 12, "dog": 12}
+    until_labels(page, cat=12, dog=12)
 
 
 def test_l_finds_a_label_by_a_part_of_its_name(visit, studio, few_pets):
@@ -155,7 +157,8 @@ def test_a_button_that_is_held_takes_photos_wherever_the_mouse_goes(visit, studi
     page.mouse.down()
     page.mouse.move(box["x"] - 60, box["y"] - 200)
     until(page, "document.querySelectorAll('dialog .strip img').length >= 3")
-    assert page.locator("dialog button.main").bounding_box() == box
+    now = page.locator("dialog button.main").bounding_box()
+    assert now == pytest.approx(box, abs=2)
     page.mouse.up()
     taken = page.locator("dialog .strip img").count()
     page.wait_for_timeout(700)
