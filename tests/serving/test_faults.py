@@ -48,7 +48,7 @@ class Load:
 
     def wait(self, num):
         """Until so many more answers have come."""
-        end, wanted = time.monotonic() + 30, len(self.codes) + num
+        end, wanted = time.monotonic() + 90, len(self.codes) + num
         while len(self.codes) < wanted:
             assert time.monotonic() < end, (self.codes[-3:], self.refused, self.broken)
             time.sleep(0.005)
@@ -67,7 +67,7 @@ class Load:
                     time.sleep(0.02)
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came to that"
