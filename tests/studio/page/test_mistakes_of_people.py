@@ -140,10 +140,10 @@ def test_the_current_photo_stays_in_view_when_the_layout_changes(visit, studio, 
     for size in ((900, 620), (700, 900), (1280, 580), (900, 700)):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         until(page, "height => innerHeight === height", size[1])
-        until(page, SEEN_WHOLE, seconds=5)
+        until(page, SEEN_WHOLE)
     page.keyboard.press("Shift+ArrowLeft")
     page.wait_for_selector(".chosen-bar:visible")
-    until(page, SEEN_WHOLE, seconds=3)
+    until(page, SEEN_WHOLE)
 
 
 def test_a_button_that_is_held_takes_photos_wherever_the_mouse_goes(visit, studio, few_pets):
