@@ -128,10 +128,11 @@ def test_a_killed_worker_is_back_and_the_port_is_never_lost(models, tmp_path):
             os.kill(before[0], signal.SIGKILL)
             wait_until(lambda: len(set(host.workers()) - set(before)) == 1)
             load.wait(200)
-        told = [json.loads(line) for line in host.log.read_text().splitlines() if line[:1] == "{"]
+        lines = host.log.read_text().splitlines()
+        told = [json.loads(line) for line in lines if line[:1] == "{"]
         (ended,) = [one for one in told if "ended unexpectedly" in one["event"]]
         assert ended["pid"] == str(before[0])
-        assert len(told) == len(host.log.read_text().splitlines()) - 1  # but for "ready: ..."
+        assert len(told) == len(lines) - 1  # but for "ready: ..."
         assert set(load.codes) == {200}
         assert load.refused == 0
         assert len(load.broken) <= 4  # those it was answering
