@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ninebrains.brains import Brain, load
 from ninebrains.errors import BrainError, ExportError, OutputError
-from ninebrains.exporting.answers import Answers, ask_brain
+from ninebrains.exporting.answers import ask_brain
 from ninebrains.exporting.facts import FACTS, file_hashes
 from ninebrains.exporting.judging import Gate
 from ninebrains.exporting.making import Work, make
@@ -128,7 +128,9 @@ def export(
             target=target,
             precision=chosen,
             proofs=proofs,
-            originals=tuple(map(_ask, brains, proofs)),
+            originals=tuple(
+                ask_brain(one, proof.paths) for one, proof in zip(brains, proofs, strict=True)
+            ),
             gate=recipe.gate,
             calibration=calibration,
             opset=recipe.opset,
@@ -190,10 +192,6 @@ def _precision(target: Target, wanted: str | None) -> Precision:
         f"{target.name} cannot be exported in {wanted!r}; expected one of "
         f"{', '.join(target.precisions)}"
     )
-
-
-def _ask(brain: Brain, proof: Proof) -> Answers:
-    return ask_brain(brain, proof.paths)
 
 
 def sources(brain: Source | Sequence[Source]) -> list[Source]:
