@@ -151,8 +151,10 @@ def check_opset(target: Target, opset: int | None) -> None:
     Raises:
         BrainError: it has none, or it is too old or too new.
     """
+    if opset is None:
+        return
     versions = target.opsets
-    if opset is None or opset in versions:
+    if opset in versions:
         return
     if not versions:
         raise BrainError(f"an operator set is for the target onnx, not for {target.name}")
